@@ -1,0 +1,21 @@
+"""Message header of ISO 15118-2 (namespace MsgHeader)."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from plugpass.exi.schema import Element, Namespace, Ref, complex_type
+from plugpass.iso15118.messages.iso2.data_types import Notification
+from plugpass.iso15118.messages.iso2.simple_types import SessionIDType
+from plugpass.iso15118.messages.xmldsig import Signature
+
+HEADER = Namespace(uri="urn:iso:15118:2:2013:MsgHeader", attributes_qualified=True)
+
+
+@complex_type(HEADER)
+class MessageHeader:
+    """`session_id` (8 octets; all zero, possibly shorter, in the first request), a notice, and a signature."""
+
+    session_id: Annotated[SessionIDType, Element("SessionID")]
+    notification: Annotated[Notification | None, Element("Notification")] = None
+    signature: Annotated[Signature | None, Ref()] = None
