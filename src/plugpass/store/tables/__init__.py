@@ -1,0 +1,1 @@
+"""The tables, one module a concern; all share one metadata so that one migration history serves every database."""
