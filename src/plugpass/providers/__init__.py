@@ -1,0 +1,1 @@
+"""Adapters to external parties: each speaks the real wire behind a port."""

@@ -1,0 +1,1 @@
+"""Our own parties. Each is one package; they meet only through ports and wires."""
