@@ -1,0 +1,1 @@
+"""Everything that expires is found and renewed in time."""
