@@ -1,0 +1,5 @@
+"""`python -m plugpass` is the `plugpass` command."""
+
+from plugpass.cli import main
+
+main()

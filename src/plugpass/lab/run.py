@@ -1,0 +1,59 @@
+"""One run of the lab, from an empty or resumed directory to the report."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import Callable
+
+from plugpass.errors import PlugpassError
+from plugpass.lab.directory import LabDirectory
+from plugpass.lab.faults import Fault
+from plugpass.lab.recorder import Recorder
+from plugpass.lab.report import GROUPS, Report, Step
+from plugpass.lab.scenario import Scenario, StepFailed
+from plugpass.lab.settings import LabSettings
+from plugpass.lab.topology import Ground, Lab
+
+
+async def run_lab(
+    settings: LabSettings,
+    *,
+    on_step: Callable[[Step], None] = lambda step: None,
+    on_done: Callable[[Report, float, bool], None] = lambda report, seconds, stay: None,
+    stay: bool = False,
+    fault: Fault | None = None,
+) -> Report:
+    """Run all groups and give the report; with `stay`, keep the parties running until the task is cancelled.
+
+    Raises ConfigurationError where the lab cannot start at all. A step that fails ends the run; it is in the report.
+    """
+    directory = LabDirectory(settings.dir)
+    with directory.locked():
+        report = Report(on_step=on_step, resumed=directory.resumed)
+        recorder = Recorder(report)
+        async with Ground(settings, directory, recorder) as ground:
+            started = ground.clock.monotonic()
+            scenario = Scenario(Lab(ground, fault), report, recorder)
+            await _play(scenario, recorder)
+            recorder.close()
+            directory.save(clock_offset=ground.clock.offset)
+            on_done(report, ground.clock.monotonic() - started, stay)
+            if stay:
+                with contextlib.suppress(asyncio.CancelledError):
+                    await asyncio.Event().wait()
+    return report
+
+
+async def _play(scenario: Scenario, recorder: Recorder) -> None:
+    for number, group in zip(GROUPS, scenario.groups, strict=True):
+        recorder.group = number
+        try:
+            await group()
+        except StepFailed:
+            return
+        except PlugpassError as error:
+            if not recorder.report.steps and number == min(GROUPS):
+                raise
+            recorder.report.add(group=number, actor="lab", title=GROUPS[number], ok=False, ms=0.0, detail=str(error))
+            return
