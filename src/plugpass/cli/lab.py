@@ -11,9 +11,7 @@ from typing import Annotated
 
 import typer
 
-from plugpass.cli.logs import configure_logs
-from plugpass.cli.settings import load_settings
-from plugpass.lab.faults import Fault
+from plugpass.lab.settings import Fault
 
 LogLevel = Annotated[str, typer.Option("--log-level", help="debug, info, warning or error; to standard error.")]
 ConfigFile = Annotated[Path | None, typer.Option("--config", "-c", help="TOML file; default ./plugpass.toml.")]
@@ -41,6 +39,8 @@ def command(
     it leaves. Exit code 0 when every step passed, 1 when one failed, 2 when it could not start.
     """
     from plugpass.cli.lab_view import LabView
+    from plugpass.cli.logs import configure_logs
+    from plugpass.cli.settings import load_settings
     from plugpass.lab.run import run_lab
 
     settings = load_settings(config)

@@ -12,8 +12,6 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from plugpass.cli.logs import configure_logs
-
 if TYPE_CHECKING:
     from plugpass.roles.station import Station
     from plugpass.roles.vehicle.result import ChargingResult
@@ -59,6 +57,7 @@ def station(
     It answers SECC discovery on the interface, serves TLS 1.2 with the given SECC leaf, validates contract chains
     against the given roots, and runs until Ctrl-C.
     """
+    from plugpass.cli.logs import configure_logs
     from plugpass.net.clock import SystemClock
     from plugpass.net.http_client import http_client
     from plugpass.providers.ocsp import HttpRevocationSource
@@ -130,6 +129,7 @@ def vehicle(
     Needs a contract (--contract, --contract-key), or a provisioning certificate to have one installed.
     Exit code 0 when it charged, 1 when it did not.
     """
+    from plugpass.cli.logs import configure_logs
     from plugpass.net.clock import SystemClock
     from plugpass.roles.vehicle.standalone import StandaloneVehicle, run_vehicle
     from plugpass.roles.vehicle.trust import StapleRule

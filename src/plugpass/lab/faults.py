@@ -1,20 +1,13 @@
-"""Faults that a lab can be asked for: each breaks one thing on purpose, and the chain has to notice."""
+"""How the faults of a lab are made: each breaks one thing on purpose, and the chain has to notice."""
 
 from __future__ import annotations
 
 import dataclasses
-from enum import StrEnum
 
 from plugpass.exi import encode
 from plugpass.iso15118.contract import read_installation_response
 from plugpass.iso15118.messages import iso2
 from plugpass.ports.charging import ContractProvider
-
-
-class Fault(StrEnum):
-    """What can be broken; the value is the name on the command line."""
-
-    TAMPERED_CONTRACT = "tampered-contract"  #: somebody between pool and CSMS changes the sealed contract key
 
 
 class TamperedContracts:

@@ -8,11 +8,10 @@ from collections.abc import Callable
 
 from plugpass.errors import PlugpassError
 from plugpass.lab.directory import LabDirectory
-from plugpass.lab.faults import Fault
 from plugpass.lab.recorder import Recorder
 from plugpass.lab.report import GROUPS, Report, Step
 from plugpass.lab.scenario import Scenario, StepFailed
-from plugpass.lab.settings import LabSettings
+from plugpass.lab.settings import Fault, LabSettings
 from plugpass.lab.topology import Ground, Lab
 
 

@@ -3,9 +3,16 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from enum import StrEnum
 from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, Field
+
+
+class Fault(StrEnum):
+    """What can be broken on purpose; the value is the name on the command line."""
+
+    TAMPERED_CONTRACT = "tampered-contract"  #: somebody between pool and CSMS changes the sealed contract key
 
 
 class LabSettings(BaseModel):

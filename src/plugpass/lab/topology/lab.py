@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 
-from plugpass.lab.faults import Fault
+from plugpass.lab.settings import Fault
 from plugpass.lab.topology.authorities import Authorities, start_authorities
 from plugpass.lab.topology.backoffice import BackOffice, PoolServer, publish_roots, start_back_office, start_pools
 from plugpass.lab.topology.ground import Ground

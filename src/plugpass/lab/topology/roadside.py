@@ -7,7 +7,8 @@ from datetime import timedelta
 
 from plugpass.ids import EVSEID, PCID
 from plugpass.iso15118.iso2.config import EnergyRequest
-from plugpass.lab.faults import Fault, TamperedContracts
+from plugpass.lab.faults import TamperedContracts
+from plugpass.lab.settings import Fault
 from plugpass.lab.topology.authorities import Authorities, est_issuer
 from plugpass.lab.topology.backoffice import BackOffice, revocation_source
 from plugpass.lab.topology.ground import HOST, Ground
