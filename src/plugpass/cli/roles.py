@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import dataclasses
 import json
 import os
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -182,13 +181,10 @@ def _optional_key_files(
 
 def _show(result: ChargingResult, *, as_json: bool) -> None:
     if as_json:
-        print(json.dumps(dataclasses.asdict(result), default=_plain, indent=2))
+        print(json.dumps(result.as_dict(), indent=2))
         return
     for exchange in result.exchanges:
         print(f"{exchange.request:<28} {exchange.response_code:<36} {exchange.size:>6} B {exchange.ms:>8.1f} ms")
     verdict = "charged" if result.ok else "did not charge"
     print(f"{verdict}: {result.energy_wh} Wh, EMAID {result.emaid or '-'}, {result.ms:.0f} ms. {result.reason}")
 
-
-def _plain(value: Any) -> str:
-    return value.hex() if isinstance(value, bytes) else str(value)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -53,7 +52,6 @@ class StationMemory:
 
     def __init__(self, database: Database) -> None:
         self._database = database
-        self._one_writer = asyncio.Lock()  # reports of several sessions: each position is given once
 
     async def save_root(self, root: InstalledRoot, at: datetime) -> None:
         """Keep a root; the same root for the same use again changes nothing."""
@@ -81,13 +79,11 @@ class StationMemory:
         key = and_(
             station_report.c.transaction_id == report.transaction_id, station_report.c.sequence == report.sequence
         )
-        async with self._one_writer, self._database.begin() as connection:
+        async with self._database.begin() as connection:
             if (await connection.execute(select(station_report.c.sequence).where(key))).first() is not None:
                 return
-            last = (await connection.execute(select(func.max(station_report.c.position)))).scalar()
             await connection.execute(
                 insert(station_report).values(
-                    position=(last or 0) + 1,
                     transaction_id=report.transaction_id,
                     sequence=report.sequence,
                     phase=report.phase.value,

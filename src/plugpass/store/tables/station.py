@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sqlalchemy import Boolean, Column, Integer, LargeBinary, String, Table
+from sqlalchemy import Boolean, Column, Integer, LargeBinary, String, Table, UniqueConstraint
 
 from plugpass.store.tables.base import UtcDateTime, metadata
 
@@ -20,9 +20,9 @@ station_root = Table(
 station_report = Table(
     "station_report",
     metadata,
-    Column("transaction_id", String(36), primary_key=True),
-    Column("sequence", Integer, primary_key=True),
-    Column("position", Integer, nullable=False, unique=True),  # order of delivery over all transactions
+    Column("position", Integer, primary_key=True, autoincrement=True),  # order of delivery over all transactions
+    Column("transaction_id", String(36), nullable=False),
+    Column("sequence", Integer, nullable=False),
     Column("phase", String(10), nullable=False),
     Column("emaid", String(36)),
     Column("evse", Integer, nullable=False),
@@ -32,6 +32,7 @@ station_report = Table(
     Column("reason", String(40), nullable=False, default=""),
     Column("offline", Boolean, nullable=False, default=False),
     Column("delivered", Boolean, nullable=False, default=False),
+    UniqueConstraint("transaction_id", "sequence"),
 )
 
 #: Security events waiting for the CSMS (OCPP A04).
