@@ -182,27 +182,23 @@ def _print(report: Inspection) -> None:
         facts.add_row("", f"{mark} #{reference.element_id} {reference.problem}")
     console.print(facts)
     for title, chain in (("CPS chain", report.cps), ("Contract chain", report.contract)):
-        console.print(_chain_table(title, chain))
+        _print_chain(console, title, chain)
     for finding in report.findings:
         console.print(f"{no} {finding}", soft_wrap=True)
     for remark in report.remarks:
         console.print(f"[yellow]![/yellow] {remark}", soft_wrap=True)
 
 
-def _chain_table(title: str, chain: ChainReport) -> Table:
+def _print_chain(console: Console, title: str, chain: ChainReport) -> None:
     trusted = "not judged, no roots given" if chain.verdict is None else "trusted" if chain.verdict.ok else "refused"
-    table = Table(title=f"{title}: {trusted}", title_justify="left")
-    for column in ("subject", "serial", "octets", "from", "to"):
-        table.add_column(column, overflow="fold")
+    console.print(f"[bold]{title}[/bold]: {trusted}")
     for certificate in chain.certificates:
-        table.add_row(
-            str(certificate.subject),
-            f"{certificate.serial:x}",
-            str(len(certificate.encoded)),
-            _day(certificate.not_before),
-            _day(certificate.not_after),
+        console.print(
+            f"  {certificate.common_name:<26} {len(certificate.encoded):>4} B"
+            f"  {certificate.not_before:%Y-%m-%d} to {certificate.not_after:%Y-%m-%d}  {certificate.serial:x}",
+            soft_wrap=True,
+            markup=False,
         )
-    return table
 
 
 def _day(when: datetime | None) -> str:
