@@ -37,6 +37,11 @@ format: $(DEV)  ## rewrite the sources in the house format
 bench: $(DEV)  ## measure, and print the numbers beside the peers' ones
 	$(BIN)/python -m benches
 
+.PHONY: fuzz
+fuzz: $(DEV)  ## fuzz the EXI codec, both engines at once, until stopped (FUZZ_ARGS="-runs=10000000")
+	@$(PIP) --require-hashes -r fuzz/requirements.txt
+	$(BIN)/python -m fuzz $(FUZZ_ARGS)
+
 docs: $(DEV)  ## draw the state diagrams and tables of docs/ from the code, and check every link
 	$(BIN)/python tools/docs.py
 

@@ -23,7 +23,12 @@ def decode(schema: str, data: bytes, *, fragment: bool = False) -> Any:
     Raises ExiDecodeError if the stream is no valid message of the schema.
     """
     loaded = load(schema)
-    return _decode(schema, loaded.fragments if fragment else loaded.documents, data)
+    roots = loaded.fragments if fragment else loaded.documents
+    if accelerator.active is not None:
+        message = accelerator.active.decode(roots, data)
+        if message is not None:
+            return message
+    return _decode(schema, roots, bytes(data))
 
 
 def encode(schema: str, message: object, *, fragment: bool = False, element: str = "") -> bytes:
@@ -34,7 +39,12 @@ def encode(schema: str, message: object, *, fragment: bool = False, element: str
     Raises ExiEncodeError if the object does not fit the schema; nothing is ever truncated.
     """
     loaded = load(schema)
-    return _encode(schema, loaded.fragments if fragment else loaded.documents, message, element)
+    roots = loaded.fragments if fragment else loaded.documents
+    if accelerator.active is not None:
+        stream = accelerator.active.encode(roots, message, element)
+        if stream is not None:
+            return stream
+    return _encode(schema, roots, message, element)
 
 
 def encode_typed_fragment(schema: str, message: object, *, element: str = "") -> bytes:
@@ -42,17 +52,12 @@ def encode_typed_fragment(schema: str, message: object, *, element: str = "") ->
 
     They differ for an element name that the schema declares with several types, which is -2's eMAID. EXI 8.5.3 asks for
     a relaxed grammar there, and `encode` uses it; libcbv2g and all that is built on it signs this form instead. For
-    a verifier that accepts either digest, and for nothing else.
+    a verifier that accepts either digest, and for nothing else; so the interpreter is fast enough for it.
     """
     return _encode(schema, load(schema).typed_fragments, message, element)
 
 
 def _decode(schema: str, roots: Roots, data: bytes) -> Any:
-    data = bytes(data)
-    if accelerator.active is not None:
-        message = accelerator.active.decode(roots, data)
-        if message is not None:
-            return message
     source = BitReader(data)
     try:
         if source.bits(8) != HEADER:
@@ -71,10 +76,6 @@ def _decode(schema: str, roots: Roots, data: bytes) -> Any:
 
 
 def _encode(schema: str, roots: Roots, message: object, element: str) -> bytes:
-    if accelerator.active is not None:
-        stream = accelerator.active.encode(roots, message, element)
-        if stream is not None:
-            return stream
     target = BitWriter()
     try:
         code, production, value = roots.find(message, element)
