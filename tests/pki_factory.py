@@ -15,12 +15,12 @@ from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
 
 from plugpass.ids import EVSEID
-from plugpass.pki import assemble, ocsp
+from plugpass.pki import assemble, crl, ocsp, oids
 from plugpass.pki.certificate import Extension
 from plugpass.pki.issue import BACKDATE, issue, self_signed
-from plugpass.pki.keys import Curve, LocalSigner, algorithm_identifier, generate, public_key_info
+from plugpass.pki.keys import Curve, LocalSigner, algorithm_identifier, curve_of, generate, public_key_info
 from plugpass.pki.names import subject
-from plugpass.pki.profiles import PROFILES_ISO2, CertificateRole, Profile
+from plugpass.pki.profiles import PROFILES_ISO2, CertificateRole, Generation, Profile, profiles
 from plugpass.pki.trust import TrustAnchors
 
 NOW = datetime(2026, 6, 1, 12, 0, tzinfo=UTC)
@@ -33,6 +33,7 @@ COMMON_NAMES = {
     ROLE.CONTRACT: "DEPLUC12345678Q",
     ROLE.CPS_LEAF: "CPS 1",
     ROLE.OCSP_SIGNER: "OCSP 1",
+    ROLE.VEHICLE_LEAF: "WPLV0000000000000017",
 }
 
 _TREE = (
@@ -48,6 +49,8 @@ _TREE = (
     (ROLE.MO_ROOT, ROLE.MO_ROOT),
     (ROLE.MO_SUB1, ROLE.MO_ROOT),
     (ROLE.MO_SUB2, ROLE.MO_SUB1),
+    (ROLE.VEHICLE_SUB1, ROLE.OEM_ROOT),
+    (ROLE.VEHICLE_SUB2, ROLE.VEHICLE_SUB1),
 )
 ISSUER_OF = {
     **dict(_TREE),
@@ -56,6 +59,7 @@ ISSUER_OF = {
     ROLE.OEM_PROVISIONING: ROLE.OEM_SUB2,
     ROLE.CONTRACT: ROLE.MO_SUB2,
     ROLE.OCSP_SIGNER: ROLE.CPO_SUB2,
+    ROLE.VEHICLE_LEAF: ROLE.VEHICLE_SUB2,
 }
 
 Tweak = Callable[[assemble.Tbs], assemble.Tbs]
@@ -82,11 +86,12 @@ class Minted:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Pki:
-    """The hierarchies of ISO 15118-2: V2G (with CPO and CPS), OEM and MO."""
+    """The hierarchies of a generation: V2G (with CPO and CPS), OEM (in -20 with vehicle CAs) and MO."""
 
     authorities: Mapping[CertificateRole, Minted]
     now: datetime
     profiles: Mapping[CertificateRole, Profile] = field(default_factory=lambda: PROFILES_ISO2)
+    curve: Curve = Curve.P256  #: of every key
 
     def __getitem__(self, role: CertificateRole) -> Minted:
         return self.authorities[role]
@@ -119,7 +124,7 @@ class Pki:
         evse_id: EVSEID | None = None,
     ) -> Minted:
         """A leaf as the product issues it, with its chain."""
-        key = signer or generate()
+        key = signer or generate(self.curve)
         above = issuer_role or ISSUER_OF[role]
         profile = self.profiles[role]
         certificate = issue(
@@ -156,6 +161,20 @@ class Pki:
         )
         return ocsp.build_response([single], issuer.signer, issuer.certificate, produced_at=moment)
 
+    def crl(
+        self,
+        issuer_role: CertificateRole,
+        *revoked: x509.Certificate,
+        at: datetime | None = None,
+        lifetime: timedelta = timedelta(days=7),
+    ) -> bytes:
+        """A DER list of a CA, with these certificates on it."""
+        moment, issuer = at or self.now, self[issuer_role]
+        entries = (crl.RevokedCertificate(serial=one.serial_number, revoked_at=moment) for one in revoked)
+        return crl.build_crl(
+            entries, issuer.certificate, issuer.signer, number=1, this_update=moment, next_update=moment + lifetime
+        )
+
 
 def mint_authority(
     profile: Profile,
@@ -165,9 +184,10 @@ def mint_authority(
     now: datetime = NOW,
     validity: timedelta | None = None,
     ocsp_url: str | None = OCSP_URL,
+    curve: Curve | None = None,
 ) -> Minted:
     """One CA certificate: a root without `issuer`."""
-    key = generate(next(iter(profile.curves)))
+    key = generate(curve or (_curve(issuer) if issuer else profile.preferred_curve))
     named = subject(profile, name, "Plugpass Test", "DE")
     if issuer is None:
         certificate = self_signed(profile, named, key, now=now, serial=next(_serials), validity=validity)
@@ -186,22 +206,33 @@ def mint_authority(
     return Minted(certificate=certificate, signer=key)
 
 
+def _curve(minted: Minted) -> Curve:
+    found = curve_of(minted.signer.public_key)
+    assert found is not None
+    return found
+
+
 def mint_pki(
-    now: datetime = NOW, profiles: Mapping[CertificateRole, Profile] = PROFILES_ISO2, *, prefix: str = "Test"
+    now: datetime = NOW,
+    profiles: Mapping[CertificateRole, Profile] = PROFILES_ISO2,
+    *,
+    prefix: str = "Test",
+    curve: Curve | None = None,
 ) -> Pki:
-    """Fresh hierarchies: three roots, each with two Sub-CAs (the V2G root with four); names begin with `prefix`."""
+    """Fresh hierarchies: three roots, each with Sub-CAs in two tiers; names begin with `prefix`."""
     minted: dict[CertificateRole, Minted] = {}
     for role, above in _TREE:
-        minted[role] = mint_authority(
-            profiles[role], f"{prefix} {role.upper()}", None if above is role else minted[above], now=now
-        )
-    return Pki(authorities=minted, now=now, profiles=profiles)
+        if role in profiles:
+            issuer = None if above is role else minted[above]
+            minted[role] = mint_authority(profiles[role], f"{prefix} {role.upper()}", issuer, now=now, curve=curve)
+    used = _curve(minted[ROLE.V2G_ROOT])
+    return Pki(authorities=minted, now=now, profiles=profiles, curve=used)
 
 
-@lru_cache(maxsize=1)
-def shared_pki() -> Pki:
+@lru_cache(maxsize=4)
+def shared_pki(generation: Generation = Generation.ISO2, curve: Curve | None = None) -> Pki:
     """One set of hierarchies for tests that only read it."""
-    return mint_pki()
+    return mint_pki(profiles=profiles(generation), curve=curve)
 
 
 def tbs_of(
@@ -214,8 +245,16 @@ def tbs_of(
     validity: timedelta | None = None,
 ) -> assemble.Tbs:
     """The fields of a flawless certificate, for a test to break."""
-    own = assemble.key_identifier(key.public_key, 1)
     above = assemble.key_identifier(issuer.signer.public_key, 1)
+    extensions = [
+        assemble.basic_constraints(ca=profile.ca, path_length=profile.path_length),
+        assemble.key_usage(profile.key_usage.issue),
+        assemble.subject_key_identifier(assemble.key_identifier(key.public_key, profile.ski_method)),
+        assemble.authority_key_identifier(above),
+    ]
+    if profile.role is ROLE.VEHICLE_LEAF:
+        extensions.append(assemble.extended_key_usage([oids.CLIENT_AUTH], critical=True))
+        extensions.append(assemble.authority_information_access(ocsp=OCSP_URL))
     return assemble.Tbs(
         serial=next(_serials),
         algorithm=algorithm_identifier(issuer.signer.public_key),
@@ -224,12 +263,7 @@ def tbs_of(
         not_after=now + (validity or profile.validity),
         subject=subject(profile, common_name, "Plugpass Test", "DE").public_bytes(),
         key=public_key_info(key.public_key),
-        extensions=(
-            assemble.basic_constraints(ca=profile.ca, path_length=profile.path_length),
-            assemble.key_usage(profile.key_usage.issue),
-            assemble.subject_key_identifier(own),
-            assemble.authority_key_identifier(above),
-        ),
+        extensions=tuple(extensions),
     )
 
 
@@ -244,7 +278,7 @@ def forge(
     validity: timedelta | None = None,
 ) -> tuple[bytes, LocalSigner]:
     """A certificate that nobody lints: `tweak` may change any field before it is signed."""
-    own = key or generate(Curve.P256)
+    own = key or generate(_curve(issuer))
     return assemble.sign(
         tweak(tbs_of(profile, common_name, own, issuer, now=now, validity=validity)), issuer.signer
     ), own

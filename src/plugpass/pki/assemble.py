@@ -77,9 +77,11 @@ def key_usage(usages: Iterable[KeyUsage]) -> Extension:
     return Extension(oids.KEY_USAGE, True, der.named_bits(frozenset(KEY_USAGE_BITS[usage] for usage in usages)))
 
 
-def extended_key_usage(purposes: Iterable[str]) -> Extension:
-    """ExtendedKeyUsage, not critical."""
-    return Extension(oids.EXTENDED_KEY_USAGE, False, der.sequence(*(der.oid(purpose) for purpose in sorted(purposes))))
+def extended_key_usage(purposes: Iterable[str], *, critical: bool = False) -> Extension:
+    """ExtendedKeyUsage."""
+    return Extension(
+        oids.EXTENDED_KEY_USAGE, critical, der.sequence(*(der.oid(purpose) for purpose in sorted(purposes)))
+    )
 
 
 def key_identifier(key: PublicKey, method: int) -> bytes:
@@ -107,6 +109,12 @@ def authority_information_access(*, ocsp: str | None, ca_issuers: str | None = N
         False,
         der.sequence(*(der.sequence(der.oid(method), uri_name(url)) for method, url in pairs if url)),
     )
+
+
+def crl_distribution_points(url: str) -> Extension:
+    """CRLDistributionPoints with one point, whose full name is a URL."""
+    name = der.explicit(0, der.element(der.context(0), uri_name(url)))
+    return Extension(oids.CRL_DISTRIBUTION_POINTS, False, der.sequence(der.sequence(name)))
 
 
 def uri_name(uri: str) -> bytes:

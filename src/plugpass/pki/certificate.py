@@ -146,16 +146,12 @@ def parse(encoded: bytes) -> Certificate:
     """
     if len(encoded) > MAX_CERTIFICATE_BYTES:
         raise der.MalformedDer(f"a certificate of {len(encoded)} octets is above the limit of {MAX_CERTIFICATE_BYTES}")
-    outer = der.read_sequence(encoded)
-    tbs, outer_algorithm, signature = outer.next(der.SEQUENCE), outer.next(der.SEQUENCE), outer.next()
-    outer.end()
-    fields = der.Reader(tbs.content)
+    tbs, outer_algorithm, signature = der.fields_of(der.parse(encoded), 3)
+    fields = der.Reader(der.content_of(tbs))
     version = fields.optional(der.context(0))
     serial = fields.next(der.INTEGER)
     inner_algorithm = fields.next(der.SEQUENCE)
-    issuer, validity = fields.next(der.SEQUENCE), der.Reader(fields.next(der.SEQUENCE).content)
-    not_before, not_after = der.read_time(validity.next()), der.read_time(validity.next())
-    validity.end()
+    issuer, (not_before, not_after) = fields.next(der.SEQUENCE), der.fields_of(fields.next(), 2)
     subject, key = fields.next(der.SEQUENCE), fields.next(der.SEQUENCE)
     extensions = fields.optional(der.context(3))
     fields.end()  # unique identifiers ([1], [2]) are no part of any profile
@@ -165,39 +161,55 @@ def parse(encoded: bytes) -> Certificate:
         version=1 + der.read_integer(der.read_explicit(version, 0)) if version else 1,
         serial=der.read_integer(serial),
         serial_octets=len(serial.content),
-        signature_algorithm=der.read_oid(der.Reader(outer_algorithm.content).next()),
+        signature_algorithm=_algorithm(der.content_of(outer_algorithm)),
         algorithms_agree=inner_algorithm.encoded == outer_algorithm.encoded,
         issuer=parse_name(issuer.encoded),
-        not_before=not_before,
-        not_after=not_after,
+        not_before=der.read_time(not_before),
+        not_after=der.read_time(not_after),
         subject=parse_name(subject.encoded),
         key=parse_key(key.encoded),
-        extensions=parse_extensions(der.read_explicit(extensions, 3).encoded) if extensions else Extensions(),
+        extensions=_extensions(der.read_explicit(extensions, 3)) if extensions else Extensions(),
         signature=der.read_bit_string(signature),
     )
 
 
+@lru_cache(maxsize=64)
+def _algorithm(content: bytes) -> str:
+    """The OID of an AlgorithmIdentifier."""
+    return der.read_oid(der.Reader(content).next())
+
+
 def parse_key(encoded: bytes) -> SubjectKey:
     """Take a SubjectPublicKeyInfo apart without loading the key. Raises MalformedDer."""
-    fields = der.read_sequence(encoded)
-    algorithm, bits = der.Reader(fields.next(der.SEQUENCE).content), der.read_bit_string(fields.next())
-    fields.end()
+    algorithm, bits = der.fields_of(der.parse(encoded), 2)
+    oid, named, curve = _key_type(der.content_of(algorithm))
+    return SubjectKey(encoded=encoded, algorithm=oid, curve=curve, named_curve=named, bits=der.read_bit_string(bits))
+
+
+@lru_cache(maxsize=64)
+def _key_type(content: bytes) -> tuple[str, bool, Curve | None]:
+    """OID, whether a curve is named, and the curve, of a key's AlgorithmIdentifier."""
+    algorithm = der.Reader(content)
     oid = der.read_oid(algorithm.next())
     parameters = next(algorithm.rest(), None)
-    named = oid != oids.EC_PUBLIC_KEY or (parameters is not None and parameters.tag == der.OID)
-    curve = Curve.ED448 if oid == oids.ED448 else None
-    if oid == oids.EC_PUBLIC_KEY and parameters is not None and named:
-        curve = _CURVES.get(der.read_oid(parameters))
-    return SubjectKey(encoded=encoded, algorithm=oid, curve=curve, named_curve=named, bits=bits)
+    if oid != oids.EC_PUBLIC_KEY:
+        return oid, True, Curve.ED448 if oid == oids.ED448 else None
+    if parameters is None or parameters.tag != der.OID:
+        return oid, False, None
+    return oid, True, _CURVES.get(der.read_oid(parameters))
 
 
 def parse_extensions(encoded: bytes) -> Extensions:
     """Take a DER `Extensions` apart; content that cannot be read is listed, not raised. Raises MalformedDer."""
+    return _extensions(der.parse(encoded))
+
+
+def _extensions(element: der.Element) -> Extensions:
     found: list[Extension] = []
     decoded: dict[str, Any] = {}
     malformed: list[str] = []
-    for item in der.read_sequence(encoded).rest():
-        extension, content = _extension(item.encoded)
+    for item in der.split(der.content_of(element)):
+        extension, content = _extension(der.content_of(item))
         found.append(extension)
         if content is None:
             malformed.append(extension.oid)
@@ -207,9 +219,9 @@ def parse_extensions(encoded: bytes) -> Extensions:
 
 
 @lru_cache(maxsize=1024)
-def _extension(encoded: bytes) -> tuple[Extension, Mapping[str, Any] | None]:
-    """An extension and the fields of `Extensions` it fills (None: unreadable), remembered: most recur octet by octet."""
-    fields = der.read_sequence(encoded)
+def _extension(content: bytes) -> tuple[Extension, Mapping[str, Any] | None]:
+    """An extension and the fields of `Extensions` it fills (None: unreadable), remembered since most recur."""
+    fields = der.Reader(content)
     oid, flag, value = der.read_oid(fields.next()), fields.optional(der.BOOLEAN), fields.next(der.OCTET_STRING)
     fields.end()
     if flag is not None and not der.read_boolean(flag):

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import UTC, datetime
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import Final, NamedTuple
 
 from plugpass.errors import PeerError
@@ -61,6 +61,9 @@ class Element(NamedTuple):
     encoded: bytes
 
 
+_element: Final = partial(tuple.__new__, Element)  #: Element(...) without the detour through its own constructor
+
+
 def _read_at(data: bytes, start: int) -> tuple[Element, int]:
     """The element that begins at `start`, and where the next one begins. Most of the time of a validator is here."""
     size = len(data)
@@ -74,7 +77,7 @@ def _read_at(data: bytes, start: int) -> tuple[Element, int]:
     end = header + length
     if end > size:
         raise MalformedDer(f"truncated DER: {length} content octets announced, {size - header} there")
-    return Element(tag, data[header:end], data[start:end]), end
+    return _element((tag, data[header:end], data[start:end])), end
 
 
 def _long_length(data: bytes, header: int, count: int) -> tuple[int, int]:
@@ -149,6 +152,19 @@ class Reader:
 def read_sequence(data: bytes, tag: int = SEQUENCE) -> Reader:
     """A reader over the fields of `data`, which is one constructed element with `tag` and nothing else."""
     return Reader(parse(data, tag).content)
+
+
+def content_of(element: Element, tag: int = SEQUENCE) -> bytes:
+    """The content of an element that must have `tag`. Raises MalformedDer."""
+    return _expect(element, tag).content
+
+
+def fields_of(element: Element, count: int, tag: int = SEQUENCE) -> tuple[Element, ...]:
+    """The fields of a constructed element that has exactly `count` of them. Raises MalformedDer."""
+    fields = split(_expect(element, tag).content)
+    if len(fields) != count:
+        raise MalformedDer(f"{len(fields)} fields where {count} were expected")
+    return fields
 
 
 def read_integer(element: Element, tag: int = INTEGER) -> int:
@@ -233,9 +249,9 @@ def read_time(element: Element) -> datetime:
         raise MalformedDer("time is not in the form YYMMDDHHMMSSZ or YYYYMMDDHHMMSSZ")
     if tag == UTC_TIME:
         digits = (b"19" if digits[:2] >= b"50" else b"20") + digits  # RFC 5280 §4.1.2.5.1
-    fields = (int(digits[:4]), *(int(digits[at : at + 2]) for at in range(4, 14, 2)))
+    day = (int(digits[:4]), int(digits[4:6]), int(digits[6:8]))
     try:
-        return datetime(*fields, tzinfo=UTC)
+        return datetime(*day, int(digits[8:10]), int(digits[10:12]), int(digits[12:]), tzinfo=UTC)
     except ValueError:
         raise MalformedDer("time names no moment of the calendar") from None
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import datetime, timedelta
 from typing import Final, TypeAlias
 
@@ -11,8 +11,8 @@ from cryptography import x509
 from plugpass.errors import LocalError
 from plugpass.ids import EVSEID
 from plugpass.pki import assemble
-from plugpass.pki.certificate import Certificate, CertificateLike, Extension, as_certificate
-from plugpass.pki.keys import PublicKey, Signer, algorithm_identifier, public_key_info
+from plugpass.pki.certificate import Certificate, CertificateLike, Extension, as_certificate, public_key
+from plugpass.pki.keys import Curve, PublicKey, Signer, algorithm_identifier, curve_of, public_key_info
 from plugpass.pki.lint import lint
 from plugpass.pki.profiles import Cell, KeyUsage, Profile
 from plugpass.pki.reasons import Severity
@@ -21,7 +21,7 @@ RandomBytes: TypeAlias = Callable[[int], bytes]
 
 BACKDATE: Final = timedelta(minutes=10)  #: notBefore lies this far back: clocks of stations differ (A02.FR.06)
 _SERIAL_OCTETS: Final = 16
-_LONGEST_SIGNATURE: Final = {"secp256r1": 72, "secp521r1": 139, "ed448": 114}
+_LONGEST_SIGNATURE: Final = {Curve.P256: 72, Curve.P521: 139, Curve.ED448: 114}
 
 
 class ProfileViolation(LocalError):
@@ -68,6 +68,7 @@ def issue(
     validity: timedelta | None = None,
     ocsp_url: str | None = None,
     ca_issuers_url: str | None = None,
+    crl_url: str | None = None,
     evse_id: EVSEID | None = None,
     key_usage: frozenset[KeyUsage] | None = None,
 ) -> x509.Certificate:
@@ -92,11 +93,46 @@ def issue(
         key=public_key_info(public_key),
         extensions=(
             *_extensions(profile, public_key, issuer=issuer, usage=key_usage),
-            *_status_urls(ocsp_url, ca_issuers_url),
+            *_status_urls(ocsp_url, ca_issuers_url, crl_url),
             *((assemble.subject_alt_name((evse_id.uri,)),) if evse_id else ()),
         ),
     )
     return _sign(tbs, profile, issuer_signer)
+
+
+def cross_certify(
+    profile: Profile,
+    root: CertificateLike,
+    issuer_certificate: CertificateLike,
+    issuer_signer: Signer,
+    *,
+    now: datetime,
+    serial: int,
+    validity: timedelta | None = None,
+    ocsp_url: str | None = None,
+    crl_url: str | None = None,
+) -> x509.Certificate:
+    """A cross certificate: name and key of `root`, signed by another root, so that those who trust only the other one
+    reach what `root` has signed. `profile` is that of the role CROSS. It does not outlive either root.
+
+    Raises ProfileViolation, and LocalError where `root` is no CA or is over.
+    """
+    above = as_certificate(root)
+    constraints = above.extensions.basic_constraints
+    if constraints is None or not constraints.ca or now >= above.not_after:
+        raise LocalError(f"{above.subject} cannot be cross-certified: it is no CA certificate, or has expired")
+    return issue(
+        profile,
+        x509.load_der_x509_certificate(above.encoded).subject,
+        public_key(above.key.encoded),
+        issuer_certificate,
+        issuer_signer,
+        now=now,
+        serial=serial,
+        validity=min(validity or profile.validity, above.not_after - now),
+        ocsp_url=ocsp_url,
+        crl_url=crl_url,
+    )
 
 
 def _seconds(moment: datetime) -> datetime:
@@ -116,21 +152,24 @@ def _extensions(
     if profile.authority_key_identifier and above is not None:
         items.append(assemble.authority_key_identifier(above))
     if profile.extended_key_usage:
-        items.append(assemble.extended_key_usage(profile.extended_key_usage))
+        critical = profile.extended_key_usage_critical is Cell.REQUIRED
+        items.append(assemble.extended_key_usage(profile.extended_key_usage, critical=critical))
     if profile.ocsp_no_check is not Cell.FORBIDDEN:
         items.append(assemble.ocsp_no_check())
     return tuple(items)
 
 
-def _status_urls(ocsp: str | None, ca_issuers: str | None) -> tuple[Extension, ...]:
-    if not (ocsp or ca_issuers):
-        return ()
-    return (assemble.authority_information_access(ocsp=ocsp, ca_issuers=ca_issuers),)
+def _status_urls(ocsp: str | None, ca_issuers: str | None, crl: str | None) -> Iterator[Extension]:
+    if ocsp or ca_issuers:
+        yield assemble.authority_information_access(ocsp=ocsp, ca_issuers=ca_issuers)
+    if crl:
+        yield assemble.crl_distribution_points(crl)
 
 
 def _sign(tbs: assemble.Tbs, profile: Profile, signer: Signer) -> x509.Certificate:
     """Lint with the longest signature the key can make, then sign."""
-    longest = max(_LONGEST_SIGNATURE[curve] for curve in profile.curves)
+    curve = curve_of(signer.public_key)
+    longest = _LONGEST_SIGNATURE[curve] if curve else 0
     draft = assemble.signed(tbs.encode(), tbs.algorithm, bytes(longest))
     problems = [finding for finding in lint(draft, profile) if finding.severity is not Severity.NOTICE]
     if problems:

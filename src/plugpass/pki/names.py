@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Final
+from typing import Final, TypeAlias
 
 from cryptography import x509
 from cryptography.x509.oid import NameOID
 
 from plugpass.pki import der, oids
-from plugpass.pki.profiles import Profile
+from plugpass.pki.profiles import Cell, Profile
 
 _SHORT: Final = {
     oids.COMMON_NAME: "CN",
@@ -19,6 +19,10 @@ _SHORT: Final = {
     oids.COUNTRY: "C",
     oids.DOMAIN_COMPONENT: "DC",
 }
+
+
+#: A relative distinguished name: (OID, text) of its attributes, and the same for comparing.
+_Rdn: TypeAlias = tuple[tuple[tuple[str, str], ...], frozenset[tuple[str, str]]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,38 +47,51 @@ class Name:
         return ", ".join(pairs) or "(empty name)"
 
 
+def string_tags(name: Name) -> tuple[tuple[str, int], ...]:
+    """(OID, DER tag of the string type) of every attribute: what `Name` leaves out, since it hardly ever matters."""
+    pairs = (pair for rdn in der.read_sequence(name.encoded).rest() for pair in der.split(rdn.content))
+    return tuple((der.read_oid(kind), value.tag) for kind, value in (der.split(pair.content) for pair in pairs))
+
+
 @lru_cache(maxsize=1024)
 def parse_name(encoded: bytes) -> Name:
     """The name of a DER `Name`, remembered: a CA's name is the issuer of all it signs. Raises MalformedDer."""
-    rdns = tuple(_rdn(rdn.encoded) for rdn in der.read_sequence(encoded).rest())
+    rdns = tuple(_rdn(rdn) for rdn in der.split(der.parse(encoded, der.SEQUENCE).content))
     return Name(
         encoded,
-        tuple(pair for pairs in rdns for pair in pairs),
-        tuple(frozenset((kind, " ".join(value.split()).casefold()) for kind, value in pairs) for pairs in rdns),
+        tuple([pair for pairs, _ in rdns for pair in pairs]),
+        tuple([key for _, key in rdns]),
     )
 
 
+def _rdn(rdn: der.Element) -> _Rdn:
+    return _attributes(der.content_of(rdn, der.SET))
+
+
 @lru_cache(maxsize=1024)
-def _rdn(encoded: bytes) -> tuple[tuple[str, str], ...]:
-    pairs = tuple(_attribute(pair) for pair in der.read_sequence(encoded, der.SET).rest())
+def _attributes(content: bytes) -> _Rdn:
+    """The attributes of a relative distinguished name, as they are and for comparing; remembered since most recur."""
+    pairs = tuple([_attribute(pair) for pair in der.split(content)])
     if not pairs:
         raise der.MalformedDer("a relative distinguished name is empty")
-    return pairs
+    return pairs, frozenset([(kind, " ".join(value.split()).casefold()) for kind, value in pairs])
 
 
 def _attribute(pair: der.Element) -> tuple[str, str]:
-    fields = der.read_sequence(pair.encoded)
-    kind, value = der.read_oid(fields.next()), der.read_string(fields.next())
-    fields.end()
-    return kind, value
+    kind, value = der.fields_of(pair, 2)
+    return der.read_oid(kind), der.read_string(value)
 
 
 def subject(
     profile: Profile, common_name: str, organization: str, country: str | None = None, *, domain: str | None = None
 ) -> x509.Name:
-    """The subject the profile asks for: CN, O, C where given, and the DC of the role (or `domain` instead)."""
-    chosen = domain or profile.domain.issue
-    return build_name(common_name=common_name, organization=organization, country=country, domain=chosen)
+    """The subject the profile asks for: CN, O, C unless forbidden, and the DC of the role (or `domain`)."""
+    return build_name(
+        common_name=common_name,
+        organization=organization,
+        country=None if profile.country is Cell.FORBIDDEN else country,
+        domain=domain or profile.domain.issue,
+    )
 
 
 def build_name(*, common_name: str, organization: str, country: str | None, domain: str | None) -> x509.Name:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from pki_factory import NOW, ROLE, forge, shared_pki
-from plugpass.pki import certificate
+from pki_factory import NOW, ROLE, forge, shared_pki, with_extension
+from plugpass.pki import certificate, der, oids
+from plugpass.pki.certificate import Extension
 from plugpass.pki.der import MalformedDer
 from plugpass.pki.lint import lint
 from plugpass.pki.names import build_name, parse_name, subject
@@ -87,3 +88,41 @@ def test_certificates_compare_by_their_encoding_and_print_without_bytes() -> Non
 def test_oversized_certificates_are_not_looked_at() -> None:
     with pytest.raises(MalformedDer, match="above the limit"):
         certificate.parse(bytes(certificate.MAX_CERTIFICATE_BYTES + 1))
+
+
+# --- extensions whose content is none ------------------------------------------------------------------------------
+
+URI = der.context(6, constructed=False)
+NOT_ASCII = der.element(URI, b"http://\xff/")
+
+
+@pytest.mark.parametrize(
+    ("oid", "content"),
+    [
+        (oids.BASIC_CONSTRAINTS, der.sequence(der.boolean(True), der.integer(-1))),
+        (oids.KEY_USAGE, der.named_bits(frozenset({12}))),
+        (oids.EXTENDED_KEY_USAGE, der.sequence()),
+        (oids.SUBJECT_KEY_IDENTIFIER, der.null()),
+        (oids.AUTHORITY_KEY_IDENTIFIER, der.null()),
+        (oids.SUBJECT_ALT_NAME, der.sequence()),
+        (oids.SUBJECT_ALT_NAME, der.sequence(NOT_ASCII)),
+        (oids.AUTHORITY_INFORMATION_ACCESS, der.sequence(der.sequence(der.oid(oids.ACCESS_OCSP), NOT_ASCII))),
+        (oids.CRL_DISTRIBUTION_POINTS, der.null()),
+    ],
+)
+def test_unreadable_extensions_are_named(oid: str, content: bytes) -> None:
+    """Never raised: the certificate is taken apart, and the judge says which extension is wrong."""
+    broken = with_extension(Extension(oid, oid in (oids.BASIC_CONSTRAINTS, oids.KEY_USAGE), content))
+    encoded, _ = forge(PROFILES_ISO2[ROLE.SECC_LEAF], "DE*PLU*E1", shared_pki()[ROLE.CPO_SUB2], broken)
+    assert certificate.parse(encoded).extensions.malformed == (oid,)
+    findings = lint(encoded, PROFILES_ISO2[ROLE.SECC_LEAF])
+    assert Reason.EXTENSION_MALFORMED in {finding.reason for finding in findings}
+
+
+def test_other_forms_of_addresses_are_passed_over() -> None:
+    relative = der.sequence(der.sequence(der.explicit(0, der.element(der.context(1), b""))))
+    pointless = der.sequence(der.sequence())
+    for content in (relative, pointless):
+        broken = with_extension(Extension(oids.CRL_DISTRIBUTION_POINTS, False, content))
+        encoded, _ = forge(PROFILES_ISO2[ROLE.SECC_LEAF], "DE*PLU*E1", shared_pki()[ROLE.CPO_SUB2], broken)
+        assert certificate.parse(encoded).extensions.crl_urls == ()
