@@ -16,8 +16,9 @@ help:  ## this list
 lab: $(LAB)  ## run the whole Plug & Charge chain on loopback (LAB_ARGS="--once --json")
 	@$(BIN)/plugpass lab $(LAB_ARGS)
 
-test: $(DEV)  ## unit, wire, session and acceptance tests, with branch coverage
+test: $(DEV)  ## unit, wire, session and acceptance tests with branch coverage; the codec's tests with both engines
 	$(BIN)/python -m pytest -n $(WORKERS) -m "not interop" --cov --cov-report=term:skip-covered $(PYTEST_ARGS)
+	PLUGPASS_EXI_ENGINE=python $(BIN)/python -m pytest -q -n $(WORKERS) -m "not interop and not slow" tests/unit/exi tests/unit/iso15118 tests/session
 
 interop: $(DEV)  ## tests against foreign peers (Java, strongSwan, root); installs what it can, fails if one still skips
 	@sh tools/interop-requirements
@@ -43,6 +44,8 @@ fuzz: $(DEV)  ## fuzz the EXI codec, both engines at once, until stopped (FUZZ_A
 	$(BIN)/python -m fuzz $(FUZZ_ARGS)
 
 docs: $(DEV)  ## draw the state diagrams and tables of docs/ from the code, and check every link
+	$(BIN)/python tools/exi_page.py
+	$(BIN)/python tools/pki_cases.py
 	$(BIN)/python tools/docs.py
 
 lock: $(DEV)  ## resolve the pinned, hashed requirements anew (needs uv)

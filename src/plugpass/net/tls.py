@@ -23,6 +23,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from OpenSSL import SSL, crypto
 
 from plugpass.errors import LocalError, PeerError, Unavailable
+from plugpass.iso15118.capture.tls_alerts import ALERTS, FATAL
 from plugpass.net.credentials import certificates, private_key
 from plugpass.net.stream import READ_SIZE, hang_up, send
 from plugpass.ports.keys import Credential
@@ -44,6 +45,9 @@ Verify = Callable[[tuple[bytes, ...], bytes | None], None]
 
 A `wire` that names a TLS alert (RFC 5246 §7.2.2, such as "certificate_expired") is the alert sent to the station.
 """
+
+KeyLogger = Callable[[bytes], None]
+"""Takes the lines of an NSS key log, which open all traffic to whoever has them: never given unless asked for."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,39 +72,7 @@ def capabilities() -> dict[str, bool]:
     return asdict(FEATURES)
 
 
-#: RFC 5246 §7.2.2, RFC 6066 §9
-ALERTS = {
-    0: "close_notify",
-    10: "unexpected_message",
-    20: "bad_record_mac",
-    22: "record_overflow",
-    40: "handshake_failure",
-    42: "bad_certificate",
-    43: "unsupported_certificate",
-    44: "certificate_revoked",
-    45: "certificate_expired",
-    46: "certificate_unknown",
-    47: "illegal_parameter",
-    48: "unknown_ca",
-    49: "access_denied",
-    50: "decode_error",
-    51: "decrypt_error",
-    70: "protocol_version",
-    71: "insufficient_security",
-    80: "internal_error",
-    86: "inappropriate_fallback",
-    90: "user_canceled",
-    100: "no_renegotiation",
-    109: "missing_extension",
-    110: "unsupported_extension",
-    111: "certificate_unobtainable",
-    112: "unrecognized_name",
-    113: "bad_certificate_status_response",
-    115: "unknown_psk_identity",
-    116: "certificate_required",
-}
 _ALERT_CODES = {name: code for code, name in ALERTS.items()}
-_FATAL = 2
 
 
 class TlsRefused(PeerError):
@@ -306,6 +278,7 @@ async def connect_tls(
     roots: Sequence[bytes] = (),
     profile: TlsProfile = ISO2,
     handshake_timeout: float = HANDSHAKE_TIMEOUT,
+    keylog: KeyLogger | None = None,
 ) -> TlsStream:
     """Make the vehicle's handshake over an open connection; `roots` (DER) are named to the station [V2G2-651].
 
@@ -313,7 +286,7 @@ async def connect_tls(
     connection; the connection is closed then.
     """
     record = _Record()
-    context = _context(profile, record)
+    context = _context(profile, record, keylog)
     context.set_verify(SSL.VERIFY_PEER, lambda *_: True)  # judged below, chain and staple together
     context.set_ocsp_client_callback(lambda connection, staple, _: _judge(connection, staple, record, verify))
     if roots and FEATURES.trusted_ca_keys:
@@ -335,6 +308,7 @@ async def accept_tls(
     identities: Sequence[Identity],
     profile: TlsProfile = ISO2,
     handshake_timeout: float = HANDSHAKE_TIMEOUT,
+    keylog: KeyLogger | None = None,
 ) -> TlsStream:
     """Make the station's handshake with the first of `identities`, or the first that leads to a root the vehicle named.
 
@@ -343,7 +317,7 @@ async def accept_tls(
     if not identities:
         raise LocalError("a TLS server needs at least one identity: install a SECC certificate first")
     record = _Record()
-    contexts = [_server_context(profile, record, identity) for identity in identities]
+    contexts = [_server_context(profile, record, identity, keylog) for identity in identities]
     if FEATURES.trusted_ca_keys:
         _receive_trusted_ca_keys(contexts, identities, record)
     connection = SSL.Connection(contexts[0], None)
@@ -353,7 +327,7 @@ async def accept_tls(
 
 def alert_record(alert: str) -> bytes:
     """A fatal alert as a record of TLS 1.2 before any keys are in use."""
-    return bytes((21, 3, 3, 0, 2, _FATAL, _ALERT_CODES[alert]))
+    return bytes((21, 3, 3, 0, 2, FATAL, _ALERT_CODES[alert]))
 
 
 async def _shake(
@@ -379,7 +353,7 @@ async def _shake(
     return stream
 
 
-def _context(profile: TlsProfile, record: _Record) -> SSL.Context:
+def _context(profile: TlsProfile, record: _Record, keylog: KeyLogger | None) -> SSL.Context:
     context = SSL.Context(SSL.TLS_METHOD)
     context.set_min_proto_version(SSL.TLS1_2_VERSION)
     context.set_max_proto_version(SSL.TLS1_2_VERSION)
@@ -389,6 +363,8 @@ def _context(profile: TlsProfile, record: _Record) -> SSL.Context:
     )  # the only group, also in a ClientHello: post-quantum shares confuse small peers
     context.set_options(SSL.OP_NO_COMPRESSION | SSL.OP_NO_TICKET | SSL.OP_NO_RENEGOTIATION)
     context.set_session_cache_mode(SSL.SESS_CACHE_OFF)
+    if keylog is not None:
+        context.set_keylog_callback(lambda _, line: keylog(line))
     context.set_info_callback(lambda _, where, value: _note_alert(record, where, value))
     if FEATURES.signature_algorithms and not _lib.SSL_CTX_set1_sigalgs_list(
         context._context, profile.signature_algorithms
@@ -397,8 +373,8 @@ def _context(profile: TlsProfile, record: _Record) -> SSL.Context:
     return context
 
 
-def _server_context(profile: TlsProfile, record: _Record, identity: Identity) -> SSL.Context:
-    context = _context(profile, record)
+def _server_context(profile: TlsProfile, record: _Record, identity: Identity, keylog: KeyLogger | None) -> SSL.Context:
+    context = _context(profile, record, keylog)
     leaf, *sub_cas = certificates(identity.credential)
     try:
         context.use_certificate(leaf)
@@ -435,7 +411,7 @@ def _alert_for(refusal: Exception) -> str:
 
 def _note_alert(record: _Record, where: int, value: int) -> None:
     level, code = value >> 8, value & 0xFF
-    if level != _FATAL:
+    if level != FATAL:
         return
     name = ALERTS.get(code, f"alert {code}")
     if where & SSL.SSL_CB_READ_ALERT == SSL.SSL_CB_READ_ALERT:
