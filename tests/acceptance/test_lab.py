@@ -201,6 +201,63 @@ def test_a_broken_configuration_names_the_setting(tmp_path: Path) -> None:
     assert "Traceback" not in done.stderr
 
 
+@pytest.mark.parametrize(
+    ("setting", "value", "complaint"),
+    [
+        ("EVSE_ID", "garbage", "no EVSEID"),
+        ("EVSE_ID", "DE*ABC*E1", "belongs to the operator DEABC"),
+        ("PCID", "WPP", "pcid"),
+        ("STATION", "CS ÄÖ", "station"),
+    ],
+)
+def test_settings_that_do_not_fit_are_refused_before_anything_starts(
+    tmp_path: Path, setting: str, value: str, complaint: str
+) -> None:
+    done = subprocess.run(
+        [*LAB, "--dir", str(tmp_path / "lab"), "--once"],
+        env=os.environ | {f"PLUGPASS_LAB__{setting}": value},
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert done.returncode == 2
+    assert complaint in done.stderr
+    assert done.stderr.count("\n") == 1
+    assert not (tmp_path / "lab").exists()
+
+
+def test_another_operator_works_and_stays_with_its_directory(tmp_path: Path) -> None:
+    (tmp_path / "plugpass.toml").write_text("[lab]\noperator = 'DEABC'\n")
+    (tmp_path / "secret").write_text("a passphrase of one's own\n")
+    run_lab(tmp_path / "lab", "--once", "--passphrase-file", str(tmp_path / "secret"))
+    assert not (tmp_path / "lab" / "passphrase").exists()
+    (tmp_path / "plugpass.toml").unlink()
+    done = run_lab(tmp_path / "lab", "--once", "--passphrase-file", str(tmp_path / "secret"), expect=2)
+    assert "was made with operator = 'DEABC'" in done.stderr
+
+
+@pytest.mark.parametrize("mark", ["2.05", "4.07", "5.30", "7.11", "7.60", "8.01"])
+def test_a_lab_that_is_killed_resumes(tmp_path: Path, mark: str) -> None:
+    process = subprocess.Popen(
+        [*LAB, "--dir", str(tmp_path / "lab")],
+        stdout=subprocess.PIPE,
+        text=True,
+        env=os.environ | {"PYTHONUNBUFFERED": "1"},
+    )
+    assert process.stdout is not None
+    with process.stdout:
+        for line in process.stdout:
+            if f" {mark} " in line:
+                process.kill()
+                break
+    assert process.wait(timeout=20) == -signal.SIGKILL
+    report = report_of(run_lab(tmp_path / "lab", "--json"))
+    assert report["ok"]
+    assert report["resumed"]
+
+
 def test_ctrl_c_ends_the_lab_in_an_orderly_way(tmp_path: Path) -> None:
     process = subprocess.Popen(
         [*LAB, "--dir", str(tmp_path / "lab"), "--log-level", "info"],

@@ -9,7 +9,8 @@ from typing import Annotated
 import typer
 
 from plugpass import __version__
-from plugpass.cli import doctor, inspection, lab, roles
+from plugpass.cli import decode, doctor, encode, inspection, lab, roles
+from plugpass.cli.pki import pki_app
 from plugpass.errors import PlugpassError
 
 app = typer.Typer(
@@ -24,12 +25,15 @@ app = typer.Typer(
 COMMANDS: dict[str, Callable[..., None]] = {
     "lab": lab.command,
     "inspect": inspection.command,
+    "decode": decode.command,
+    "encode": encode.command,
     "station": roles.station,
     "vehicle": roles.vehicle,
     "doctor": doctor.command,
 }
 for _name, _command in COMMANDS.items():
     app.command(_name)(_command)
+app.add_typer(pki_app, name="pki")
 
 
 def _version(wanted: bool) -> None:
@@ -47,12 +51,10 @@ def _root(
     """The whole ISO 15118 Plug & Charge chain in one package."""
 
 
-def main() -> None:
-    """Run the command line. Exit codes: 0 done, 1 the work failed, 2 unusable input, 130 interrupted."""
+def run() -> None:
+    """Run the command line; what plugpass refuses on purpose is one line and exit code 2."""
     try:
         app()
     except PlugpassError as error:
         print(f"plugpass: {error}", file=sys.stderr)
         sys.exit(2)
-    except KeyboardInterrupt:
-        sys.exit(130)

@@ -33,7 +33,10 @@ def _python() -> Finding:
 
 
 def _exi_engine() -> Finding:
-    return Finding("EXI engine", True, True, "python (interpreter)")
+    from plugpass.exi import engine_name
+
+    texts = {"c": "c", "python": "python (interpreter; slower, built where no C compiler was found)"}
+    return Finding("EXI engine", True, True, texts[engine_name()])
 
 
 def _openssl() -> Finding:

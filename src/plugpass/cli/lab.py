@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 import sys
 import time
@@ -11,10 +10,8 @@ from typing import Annotated
 
 import typer
 
+from plugpass.cli.options import ConfigFile, LogLevel, PassphraseFile, run_async
 from plugpass.lab.settings import Fault
-
-LogLevel = Annotated[str, typer.Option("--log-level", help="debug, info, warning or error; to standard error.")]
-ConfigFile = Annotated[Path | None, typer.Option("--config", "-c", help="TOML file; default ./plugpass.toml.")]
 
 
 def command(
@@ -28,7 +25,8 @@ def command(
         Fault | None, typer.Option("--fault", help="Break one thing on purpose, to see that the chain notices.")
     ] = None,
     config: ConfigFile = None,
-    log_level: LogLevel = "",
+    passphrase_file: PassphraseFile = None,
+    log_level: LogLevel = None,
 ) -> None:
     """Run the whole Plug & Charge chain: PKI, pools, contract, CSMS, station, vehicle, renewal, refusals.
 
@@ -49,7 +47,16 @@ def command(
     stay = sys.stdout.isatty() and not once and not as_json
     started = time.monotonic()
     with LabView(enabled=not as_json) as view:
-        report = asyncio.run(run_lab(chosen, on_step=view.step, on_done=view.summary, stay=stay, fault=fault))
+        report = run_async(
+            run_lab(
+                chosen,
+                on_step=view.step,
+                on_done=view.summary,
+                stay=stay,
+                fault=fault,
+                passphrase_file=passphrase_file,
+            )
+        )
     if as_json:
         print(json.dumps(report.to_dict(seconds=time.monotonic() - started), indent=2))
     for step in report.failed:

@@ -82,11 +82,12 @@ class LabView:
 def _line(step: Step) -> Text:
     mark = Text(" ✓ ", "green") if step.ok else Text(" ✗ ", "bold red")
     size = f"{step.size:>7,} B" if step.size else " " * 9
+    time = f"{step.ms:>8.1f} ms" if step.ms else " " * 11
     return Text.assemble(
         mark,
         (f"{step.id:<5} ", "dim"),
         (f"{step.actor:<8} ", COLOURS.get(step.actor, "white")),
         f"{step.title:<46} ",
-        (f"{size} {step.ms:>8.1f} ms  ", "dim"),
+        (f"{size} {time}  ", "dim"),
         (step.detail, "" if step.ok else "red"),
     )

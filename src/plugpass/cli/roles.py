@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 import json
 import os
@@ -10,6 +9,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
+
+from plugpass.cli.options import Level, LogLevel, PassphraseFile, run_async
 
 if TYPE_CHECKING:
     from plugpass.roles.station import Station
@@ -23,10 +24,6 @@ SdpPort = Annotated[int, typer.Option("--sdp-port", help="UDP port of SECC disco
 V2gRoots = Annotated[list[Path], typer.Option("--v2g-root", help="V2G root certificate, PEM or DER; repeatable.")]
 MoRoots = Annotated[list[Path] | None, typer.Option("--mo-root", help="MO root certificate; repeatable.")]
 Patience = Annotated[float, typer.Option("--patience", help="Multiply all message times, for slow peers.", min=1.0)]
-LogLevel = Annotated[str, typer.Option("--log-level", help="debug, info, warning or error; to standard error.")]
-PassphraseFile = Annotated[
-    Path | None, typer.Option("--passphrase-file", help="File with the passphrase of the private keys.")
-]
 
 
 def station(
@@ -49,7 +46,7 @@ def station(
     interface: Interface = None,
     sdp_port: SdpPort = 15118,
     patience: Patience = 1.0,
-    log_level: LogLevel = "info",
+    log_level: LogLevel = Level.INFO,
 ) -> None:
     """Run a charging station (SECC) for ISO 15118-2 AC Plug & Charge, deciding by itself who may charge.
 
@@ -63,7 +60,7 @@ def station(
     from plugpass.roles.station.backend_local import RevocationRule
     from plugpass.roles.station.standalone import StandaloneStation, run_station
 
-    configure_logs(log_level)
+    configure_logs(log_level or Level.INFO)
     if revocation not in tuple(RevocationRule):
         raise typer.BadParameter(f"use one of {', '.join(RevocationRule)}", param_hint="--revocation")
     settings = StandaloneStation(
@@ -90,7 +87,7 @@ def station(
             await run_station(settings, clock=clock, random=os.urandom, revocation=source, on_ready=ready)
 
     with contextlib.suppress(KeyboardInterrupt):
-        asyncio.run(serve())
+        run_async(serve())
 
 
 def vehicle(
@@ -121,7 +118,7 @@ def vehicle(
     sdp_port: SdpPort = 15118,
     patience: Patience = 1.0,
     as_json: Annotated[bool, typer.Option("--json", help="Print the result as JSON.")] = False,
-    log_level: LogLevel = "warning",
+    log_level: LogLevel = Level.WARNING,
 ) -> None:
     """Plug a vehicle (EVCC) in once: discover a station, charge with ISO 15118-2 AC Plug & Charge, and stop.
 
@@ -133,7 +130,7 @@ def vehicle(
     from plugpass.roles.vehicle.standalone import StandaloneVehicle, run_vehicle
     from plugpass.roles.vehicle.trust import StapleRule
 
-    configure_logs(log_level)
+    configure_logs(log_level or Level.WARNING)
     if staple not in tuple(StapleRule):
         raise typer.BadParameter(f"use one of {', '.join(StapleRule)}", param_hint="--staple")
     settings = StandaloneVehicle(
@@ -153,7 +150,7 @@ def vehicle(
         staple=StapleRule(staple),
         patience=patience,
     )
-    result = asyncio.run(run_vehicle(settings, clock=SystemClock(), random=os.urandom))
+    result = run_async(run_vehicle(settings, clock=SystemClock(), random=os.urandom))
     _show(result, as_json=as_json)
     if not result.ok:
         raise typer.Exit(1)
@@ -187,4 +184,3 @@ def _show(result: ChargingResult, *, as_json: bool) -> None:
         print(f"{exchange.request:<28} {exchange.response_code:<36} {exchange.size:>6} B {exchange.ms:>8.1f} ms")
     verdict = "charged" if result.ok else "did not charge"
     print(f"{verdict}: {result.energy_wh} Wh, EMAID {result.emaid or '-'}, {result.ms:.0f} ms. {result.reason}")
-

@@ -48,7 +48,7 @@ def load_settings(file: Path | None = None) -> Settings:
     Raises ConfigurationError naming the setting that is wrong.
     """
     if file is None and not DEFAULT_FILE.exists():
-        return _checked({}, DEFAULT_FILE)
+        return _checked({}, "the environment")
     path = file or DEFAULT_FILE
     try:
         with path.open("rb") as stream:
@@ -61,13 +61,13 @@ def load_settings(file: Path | None = None) -> Settings:
     if unknown:
         known = ", ".join(sorted(Settings.model_fields))
         raise ConfigurationError(f"{path}: unknown section [{sorted(unknown)[0]}]; known ones are {known}")
-    return _checked(values, path)
+    return _checked(values, str(path))
 
 
-def _checked(values: dict[str, Any], path: Path) -> Settings:
+def _checked(values: dict[str, Any], source: str) -> Settings:
     try:
         return Settings(**values)
     except ValidationError as error:
         first = error.errors()[0]
         where = ".".join(str(part) for part in first["loc"])
-        raise ConfigurationError(f"{path}: {where}: {first['msg']}") from None
+        raise ConfigurationError(f"{source}: {where}: {first['msg'].removeprefix('Value error, ')}") from None

@@ -15,7 +15,7 @@ import msgspec
 
 from plugpass.errors import ConfigurationError
 
-SERVICES = ("v2g-ocsp", "oem-ocsp", "mo-ocsp", "est", "pools", "cps", "emsp", "csms", "sdp")
+SERVICES = ("v2g-ocsp", "oem-ocsp", "mo-ocsp", "est", "pools", "cps", "emsp", "csms")
 
 
 class LabState(msgspec.Struct, kw_only=True):
@@ -26,6 +26,7 @@ class LabState(msgspec.Struct, kw_only=True):
     """
 
     ports: dict[str, int]
+    cast: dict[str, str] = {}
     clock_offset_s: float = 0.0
 
 
@@ -43,8 +44,25 @@ class LabDirectory:
         """The SQLite file of a party."""
         return self.path / party / "state.db"
 
-    def passphrase(self) -> bytes:
-        """The passphrase that encrypts the lab's private keys; made on first use, readable by the owner only."""
+    def keep_cast(self, cast: dict[str, str]) -> None:
+        """Remember who plays. Raises ConfigurationError where an earlier run had others: certificates name them."""
+        for name, value in self.state.cast.items():
+            if cast[name] != value:
+                raise ConfigurationError(
+                    f"{self.path} was made with {name} = {value!r}, not {cast[name]!r}: "
+                    "use that, or choose another directory with --dir"
+                )
+        self.state.cast = cast
+        self._write(self._state_file, msgspec.json.encode(self.state))
+
+    def passphrase(self, file: Path | None = None) -> bytes:
+        """The passphrase that encrypts the lab's private keys.
+
+        From `file` where one is given, so that it need not lie beside the keys; else from the directory, made on first
+        use and readable by the owner only. Raises ConfigurationError for a file that is empty or cannot be read.
+        """
+        if file is not None:
+            return _first_line(file)
         file = self.path / "passphrase"
         if not file.exists():
             self._write(file, secrets.token_urlsafe(32).encode())
@@ -97,6 +115,16 @@ class LabDirectory:
         with os.fdopen(descriptor, "wb") as stream:
             stream.write(content)
         fresh.replace(file)
+
+
+def _first_line(file: Path) -> bytes:
+    try:
+        line = file.read_bytes().partition(b"\n")[0].strip()
+    except OSError as error:
+        raise ConfigurationError(f"cannot read the passphrase file {file}: {error.strerror}") from None
+    if not line:
+        raise ConfigurationError(f"the passphrase file {file} is empty: write a passphrase into its first line")
+    return line
 
 
 def _free_ports() -> dict[str, int]:

@@ -5,6 +5,9 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import Callable
+from pathlib import Path
+
+import structlog
 
 from plugpass.errors import PlugpassError
 from plugpass.lab.directory import LabDirectory
@@ -14,6 +17,8 @@ from plugpass.lab.scenario import Scenario, StepFailed
 from plugpass.lab.settings import Fault, LabSettings
 from plugpass.lab.topology import Ground, Lab
 
+log = structlog.get_logger(__name__)
+
 
 async def run_lab(
     settings: LabSettings,
@@ -22,6 +27,7 @@ async def run_lab(
     on_done: Callable[[Report, float, bool], None] = lambda report, seconds, stay: None,
     stay: bool = False,
     fault: Fault | None = None,
+    passphrase_file: Path | None = None,
 ) -> Report:
     """Run all groups and give the report; with `stay`, keep the parties running until the task is cancelled.
 
@@ -29,9 +35,10 @@ async def run_lab(
     """
     directory = LabDirectory(settings.dir)
     with directory.locked():
+        directory.keep_cast(settings.cast)
         report = Report(on_step=on_step, resumed=directory.resumed)
         recorder = Recorder(report)
-        async with Ground(settings, directory, recorder) as ground:
+        async with Ground(settings, directory, recorder, passphrase_file) as ground:
             started = ground.clock.monotonic()
             scenario = Scenario(Lab(ground, fault), report, recorder)
             await _play(scenario, recorder)
@@ -54,5 +61,14 @@ async def _play(scenario: Scenario, recorder: Recorder) -> None:
         except PlugpassError as error:
             if not recorder.report.steps and number == min(GROUPS):
                 raise
-            recorder.report.add(group=number, actor="lab", title=GROUPS[number], ok=False, ms=0.0, detail=str(error))
+            _fail(recorder, number, str(error))
             return
+        except Exception as error:
+            # Whatever it is, the report says so: a machine that reads it must not find nothing.
+            log.exception("lab.failed", group=number)
+            _fail(recorder, number, f"{type(error).__name__}: {error}")
+            return
+
+
+def _fail(recorder: Recorder, group: int, detail: str) -> None:
+    recorder.report.add(group=group, actor="lab", title=GROUPS[group], ok=False, ms=0.0, detail=detail)

@@ -4,14 +4,15 @@ who does what next, what has to be waited for, and what must be true afterwards.
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable
 from datetime import timedelta
 
+from plugpass.errors import Unavailable
 from plugpass.ids import EMAID, PCID
 from plugpass.lab.recorder import Recorder
 from plugpass.lab.report import Report
-from plugpass.lab.topology import Lab
-from plugpass.lifecycle.policy import RenewalPolicy
+from plugpass.lab.topology import RENEWAL, Lab
 from plugpass.pki import ocsp
 from plugpass.pki.certificate import Certificate, parse
 from plugpass.pki.profiles import CertificateRole
@@ -50,7 +51,7 @@ class Scenario:
         self._report = report
         self._recorder = recorder
         self._clock = lab.ground.clock
-        self._policy = RenewalPolicy()
+        self._policy = RENEWAL
         self._pcid = PCID.parse(lab.ground.settings.pcid)
         self.groups: tuple[Callable[[], Awaitable[None]], ...] = (
             self.public_key_infrastructure,
@@ -99,19 +100,17 @@ class Scenario:
         lab = self._lab
         with self._recorder.scene():
             await lab.start_roadside()
-            await lab.site.backend.wait_booted()
+            await self._recorder.seen("station", "BootNotification", within=PATIENCE)
             await self._recorder.seen("csms", "GetInstalledCertificateIds", within=PATIENCE)
-            leaf = lab.site.credentials.newest
-            if leaf is None or await self._is_due(lab.backend.csms):
+            if lab.site.credentials.newest is None or await self._is_due(lab.backend.csms):
                 await self._recorder.seen("csms", "CertificateSigned", within=PATIENCE)
-            else:
-                await lab.site.backend.refresh_staple()
+            await self._stapled()
         leaf = lab.site.credentials.newest
         certificate = parse(leaf.chain[0]) if leaf else None
         self._check(
             "station",
             "A SECC leaf is in use",
-            certificate is not None and certificate.common_name == lab.ground.settings.evse_id,
+            certificate is not None and certificate.common_name == str(lab.ground.settings.evse),
             _describe(certificate) if certificate else "the station has no SECC leaf",
         )
         await lab.watch_expiry()
@@ -119,12 +118,15 @@ class Scenario:
     # --- 5 and 6: charging ------------------------------------------------------------------------------------------
 
     async def first_plug_in(self) -> None:
-        """The vehicle installs its contract certificate and charges on it."""
-        active = await self._active_contract()
+        """The vehicle installs its contract certificate, unless it has it from an earlier run, and charges on it."""
+        (contract,) = await self._lab.office.renewal.items()
+        stored = await self._stored_serial()
+        outdated = stored is not None and stored != contract.serial
         with self._recorder.scene():
-            result = await self._lab.vehicle.plug_in(self._lab.site.outlet)
+            result = await self._lab.vehicle.plug_in(self._lab.site.outlet, request_installation=outdated)
             await self._check_charged(result)
-        self._check("vehicle", "The contract is installed and paid with", result.installed == active, f"EMAID {active}")
+        paid = await self._stored_serial() == contract.serial and str(result.emaid) == contract.subject
+        self._check("vehicle", "The contract is installed and paid with", paid, f"EMAID {contract.subject}")
         self._check("vehicle", "Meter receipts are signed", result.receipts > 0, f"{result.receipts} receipts")
         await self._check_transaction()
 
@@ -153,8 +155,7 @@ class Scenario:
         (before,) = await self._lab.backend.csms.items()
         with self._recorder.scene():
             self._jump_to_due(before)
-            await self._recorder.seen("csms", "CertificateSigned", within=PATIENCE)
-        await self._after_jump()
+            await self._renewed()
         with self._recorder.scene():
             result = await self._lab.vehicle.plug_in(self._lab.site.outlet)
             await self._check_charged(result)
@@ -169,10 +170,8 @@ class Scenario:
     async def _contract_is_renewed(self) -> None:
         (before,) = await self._lab.office.renewal.items()
         with self._recorder.scene():
-            if self._policy.due_at(before) > self._clock.now():
-                self._jump_to_due(before)
-            await self._until_renewed(before)
-        await self._after_jump()
+            self._jump_to_due(before)
+            await self._renewed()
         (after,) = await self._lab.office.renewal.items()
         self._check(
             "emsp",
@@ -183,8 +182,7 @@ class Scenario:
         with self._recorder.scene():
             result = await self._lab.vehicle.plug_in(self._lab.site.outlet, request_installation=True)
             await self._check_charged(result)
-        current = await (await self._lab.ground.keys("vehicle")).current()
-        serial = parse(current[1].chain[0]).serial if current else None
+        serial = await self._stored_serial()
         self._check(
             "vehicle",
             "The renewed contract is installed",
@@ -259,7 +257,7 @@ class Scenario:
         )
 
     async def _check_responders(self, cps_chain: tuple[bytes, ...]) -> None:
-        """Ask the responder of every CA that issues certificates for the status of one it issued."""
+        """Ask the responder of every CA that has issued a certificate by now for the status of it."""
         http = await self._lab.ground.plain_client()
         source = HttpRevocationSource(http, clock=self._clock, actor="lab", peer="responder", trace=self._recorder)
         pairs = [
@@ -303,11 +301,14 @@ class Scenario:
     async def _is_due(self, inventory: Inventory) -> bool:
         return any(self._policy.due_at(item) <= self._clock.now() for item in await inventory.items())
 
-    async def _until_renewed(self, before: ExpiringItem) -> None:
-        """Wait for the signed contract data in the pool, unless the renewal is already done."""
-        (now,) = await self._lab.office.renewal.items()
-        if now.serial == before.serial:
-            await self._recorder.seen("emsp", "PUT /v1/cps/contractData/signed", within=PATIENCE)
+    async def _renewed(self) -> None:
+        """Let the parties notice by themselves what is due, and finish with it."""
+        try:
+            async with asyncio.timeout(PATIENCE):
+                await self._lab.monitor.settled()
+        except TimeoutError:
+            raise Unavailable("what is due was not renewed") from None
+        await self._stapled()
 
     def _jump_to_due(self, item: ExpiringItem) -> None:
         self._jump(self._policy.due_at(item) + timedelta(minutes=1) - self._clock.now(), f"{item.kind} is due")
@@ -330,9 +331,18 @@ class Scenario:
             detail=f"{self._clock.now():%Y-%m-%d %H:%M} UTC: {why}",
         )
 
-    async def _after_jump(self) -> None:
-        """What a station does weekly, at once: its OCSP staple is older than a week now."""
-        await self._lab.site.backend.refresh_staple()
+    async def _stored_serial(self) -> int | None:
+        """The serial number of the contract certificate in the vehicle."""
+        current = await (await self._lab.ground.keys("vehicle")).current()
+        return parse(current[1].chain[0]).serial if current else None
+
+    async def _stapled(self) -> None:
+        """Let the station notice that its OCSP staple is too old, and get a new one."""
+        try:
+            async with asyncio.timeout(PATIENCE):
+                await self._lab.site.backend.wait_stapled()
+        except TimeoutError:
+            raise Unavailable("the station did not renew its OCSP staple") from None
 
 
 def _describe(certificate: Certificate) -> str:

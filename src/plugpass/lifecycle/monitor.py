@@ -46,6 +46,7 @@ class RenewalMonitor:
         self._policy = policy or RenewalPolicy()
         self._look_again = look_again
         self._attempts: dict[str, Attempt] = {}
+        self._passed = asyncio.Event()
 
     async def run(self) -> None:
         """Watch for ever; cancel the task to stop."""
@@ -56,8 +57,15 @@ class RenewalMonitor:
         """Renew everything that is due now; returns when to look again."""
         due = [item for item in await self._items() if self._next(item) <= self._clock.now()]
         await asyncio.gather(*(self._renew(item) for item in due))
+        self._passed.set()
         horizon = self._clock.now() + self._look_again
         return min([horizon, *(self._next(item) for item in await self._items())])
+
+    async def settled(self) -> None:
+        """Return once nothing is due that has not been tried: what failed is due again only at its next attempt."""
+        while any(self._next(item) <= self._clock.now() for item in await self._items()):
+            self._passed.clear()
+            await self._passed.wait()
 
     async def _items(self) -> list[ExpiringItem]:
         found = [item for inventory in self._inventories for item in await inventory.items()]

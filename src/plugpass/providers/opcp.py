@@ -138,7 +138,8 @@ class OpcpSession:
                 message=f"{method} {name or path}",
                 size=len(content) + len(response.content),
                 ms=(self._clock.monotonic() - started) * 1000,
-                ok=response.is_success,
+                # What is to be deleted and is not there has been deleted before: the goal is reached.
+                ok=response.is_success or (method, response.status_code) == ("DELETE", 404),
                 detail=f"{response.status_code} {detail}".strip(),
             )
         )

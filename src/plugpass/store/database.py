@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import importlib
 import pkgutil
 from collections.abc import AsyncIterator
@@ -17,7 +18,6 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_en
 from sqlalchemy.pool import AsyncAdaptedQueuePool
 
 from plugpass.store import migrations, tables
-
 
 _ONE_CONNECTION: Final[dict[str, Any]] = {"poolclass": AsyncAdaptedQueuePool, "pool_size": 1, "max_overflow": 0}
 
@@ -50,8 +50,9 @@ class Database:
 
     @classmethod
     async def at(cls, path: Path) -> Database:
-        """Open the SQLite file at `path`, creating it and its folder (mode 0700) where missing."""
+        """Open the SQLite file at `path`, creating it (mode 0600) and its folder (mode 0700) where missing."""
         path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        await asyncio.to_thread(path.touch, mode=0o600)
         return await cls.open(f"sqlite+aiosqlite:///{path}")
 
     @classmethod

@@ -2,5 +2,6 @@
 
 from plugpass.lab.topology.ground import Ground
 from plugpass.lab.topology.lab import Lab
+from plugpass.lab.topology.roadside import RENEWAL
 
-__all__ = ["Ground", "Lab"]
+__all__ = ["RENEWAL", "Ground", "Lab"]

@@ -6,6 +6,7 @@ import os
 from collections.abc import Callable
 from contextlib import AsyncExitStack
 from datetime import timedelta
+from pathlib import Path
 
 import httpx
 from fastapi import FastAPI
@@ -30,14 +31,16 @@ Random = Callable[[int], bytes]
 class Ground:
     """Use it as an async context manager; everything started on it is stopped in reverse order."""
 
-    def __init__(self, settings: LabSettings, directory: LabDirectory, recorder: Recorder) -> None:
+    def __init__(
+        self, settings: LabSettings, directory: LabDirectory, recorder: Recorder, passphrase_file: Path | None = None
+    ) -> None:
         self.settings = settings
         self.directory = directory
         self.recorder = recorder
         self.clock = LabClock(timedelta(seconds=directory.state.clock_offset_s))
         self.random: Random = os.urandom
         self.stack = AsyncExitStack()
-        self._passphrase = directory.passphrase()
+        self._passphrase = directory.passphrase(passphrase_file)
         self._databases: dict[str, Database] = {}
         self._service_pki: ServicePki | None = None
 
@@ -86,11 +89,8 @@ class Ground:
         server = HttpServer(app, host=HOST, port=self.port(service), tls=context, clock=self.clock)
         try:
             await self.stack.enter_async_context(server)
-        except OSError as error:
-            raise ConfigurationError(
-                f"{service} cannot listen on port {self.port(service)} of {HOST} ({error.strerror}): "
-                "stop what uses it, or choose another directory with --dir"
-            ) from None
+        except ConfigurationError as error:
+            raise ConfigurationError(f"{service}: {error} (the lab keeps its ports; --dir makes a new lab)") from None
 
     async def client(self, service: str, *, auth: tuple[str, str] | None = None) -> httpx.AsyncClient:
         """An HTTPS client of a service that trusts the lab's service root."""

@@ -9,7 +9,7 @@ from plugpass.lab.settings import Fault
 from plugpass.lab.topology.authorities import Authorities, start_authorities
 from plugpass.lab.topology.backoffice import BackOffice, PoolServer, publish_roots, start_back_office, start_pools
 from plugpass.lab.topology.ground import Ground
-from plugpass.lab.topology.roadside import Backend, Site, park_vehicle, start_csms, start_station
+from plugpass.lab.topology.roadside import RENEWAL, Backend, Site, park_vehicle, start_csms, start_station
 from plugpass.lifecycle.monitor import RenewalMonitor
 from plugpass.roles.vehicle import Vehicle
 
@@ -23,6 +23,7 @@ class Lab:
     vehicle: Vehicle
     backend: Backend
     site: Site
+    monitor: RenewalMonitor
 
     def __init__(self, ground: Ground, fault: Fault | None = None) -> None:
         self.ground = ground
@@ -48,14 +49,19 @@ class Lab:
         self.site = await start_station(self.ground, self.backend)
 
     async def watch_expiry(self) -> None:
-        """Let the monitor renew SECC leaves, contracts and the CPS leaf by itself, from now on."""
+        """Let the monitor renew SECC leaves, contracts and the CPS leaf by itself, from now on.
+
+        What is due already, such as after a run that was interrupted, is renewed when this returns.
+        """
         cps = self.office.cps.credential
-        monitor = RenewalMonitor(
+        self.monitor = RenewalMonitor(
             [self.backend.csms, self.office.renewal, cps],
             {"secc": self.backend.csms, "contract": self.office.renewal, "cps": cps},
             clock=self.ground.clock,
+            policy=RENEWAL,
         )
-        task = asyncio.create_task(monitor.run(), name="renewal-monitor")
+        await self.monitor.pass_once()
+        task = asyncio.create_task(self.monitor.run(), name="renewal-monitor")
         self.ground.stack.push_async_callback(_stop, task)
 
 

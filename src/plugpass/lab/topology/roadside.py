@@ -5,13 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import timedelta
 
-from plugpass.ids import EVSEID, PCID
+from plugpass.ids import PCID
 from plugpass.iso15118.iso2.config import EnergyRequest
 from plugpass.lab.faults import TamperedContracts
 from plugpass.lab.settings import Fault
 from plugpass.lab.topology.authorities import Authorities, est_issuer
 from plugpass.lab.topology.backoffice import BackOffice, revocation_source
 from plugpass.lab.topology.ground import HOST, Ground
+from plugpass.lifecycle.policy import RenewalPolicy
 from plugpass.net.ocpp_server import OcppServer
 from plugpass.net.tls_service import client_context, server_context
 from plugpass.opcp.rights import Account, Party
@@ -20,7 +21,8 @@ from plugpass.ports.charging import ContractProvider
 from plugpass.ports.stations import StationRecord
 from plugpass.providers.ocpi import OcpiAuthorizer
 from plugpass.providers.opcp import OpcpContractPool, OpcpRootPool
-from plugpass.roles.csms import Csms
+from plugpass.roles.csms import Csms, RenewalRules
+from plugpass.roles.csms import Settings as CsmsSettings
 from plugpass.roles.station import (
     Nameplate,
     OcppBackend,
@@ -37,6 +39,9 @@ from plugpass.store.csms import SqlStationRegistry
 from plugpass.store.station import StationMemory
 
 ANY_PORT = 0
+
+RENEWAL = RenewalPolicy()
+"""When anything is renewed: one rule, for the monitor and for what the CSMS looks at when a station boots."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,7 +79,7 @@ async def start_csms(
     registry = SqlStationRegistry(await ground.database("csms"))
     if await registry.station(settings.station) is None:
         await registry.save_station(
-            StationRecord(identity=settings.station, operator=settings.operator, evse_ids=(settings.evse_id,))
+            StationRecord(identity=settings.station, operator=settings.operator, evse_ids=(str(settings.evse),))
         )
     csms = Csms(
         registry=registry,
@@ -91,6 +96,7 @@ async def start_csms(
         revocation=await revocation_source(ground, "csms"),
         roots=OpcpRootPool(session),
         clock=ground.clock,
+        settings=CsmsSettings(renewal=RenewalRules(is_due=lambda item, now: now >= RENEWAL.due_at(item))),
     )
     services = await ground.service_pki()
     root = await services.root()
@@ -115,7 +121,7 @@ async def start_csms(
 async def start_station(ground: Ground, backend: Backend) -> Site:
     """Start the station: it boots at the CSMS and serves vehicles as soon as it has a SECC leaf."""
     settings = ground.settings
-    evse_id = EVSEID.parse(settings.evse_id)
+    evse_id = settings.evse
     services = await ground.service_pki()
     root = await services.root()
     identity = await services.station(settings.station, settings.operator)
