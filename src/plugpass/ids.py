@@ -7,6 +7,7 @@ message says what is wrong with it.
 
 from __future__ import annotations
 
+import hashlib
 import re
 from dataclasses import dataclass, field
 from typing import Final, Self
@@ -252,6 +253,40 @@ class EVCCID:
 
     def __str__(self) -> str:
         return self.value
+
+
+# --- in logs ---------------------------------------------------------------------------------------------------------
+
+_PSEUDONYM_DIGITS: Final = 10
+
+
+def pseudonym(identifier: EMAID | PCID | EVCCID) -> str:
+    """What logs call a customer's contract or vehicle: `DEPLU~5f0c21d9a3`.
+
+    The provider (or the vehicle maker's WMI) and the beginning of a SHA-256, the same for every spelling of the
+    identifier, so that the lines of several parties can be correlated and a known identifier be searched for. It is a
+    pseudonym and not anonymous: who can list the identifiers of a provider can find the one that is meant.
+    """
+    prefix, text = (
+        (identifier.provider_prefix, identifier.key)
+        if isinstance(identifier, EMAID)
+        else (identifier.wmi, identifier.value)
+    )
+    return f"{prefix}~{hashlib.sha256(text.encode('ascii')).hexdigest()[:_PSEUDONYM_DIGITS]}"
+
+
+def without_identity(text: str, identifier: EMAID | PCID | None) -> str:
+    """`text` with every spelling of `identifier` in it replaced by its pseudonym: for reasons that go to a log."""
+    if identifier is None:
+        return text
+    if isinstance(identifier, EMAID):
+        # The spellings with the check digit come first: they begin with those that have none.
+        forms = (identifier.with_check_digit(), identifier.without_check_digit())
+        names = [name for form in forms for name in (form.display, str(form))]
+    else:
+        names = [identifier.value]
+    pattern = "|".join(map(re.escape, names))
+    return re.sub(pattern, pseudonym(identifier), text, flags=re.IGNORECASE)
 
 
 # --- charging equipment --------------------------------------------------------------------------------------------

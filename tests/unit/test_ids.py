@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import re
 
 import pytest
 from hypothesis import given
@@ -18,6 +19,8 @@ from plugpass.ids import (
     InvalidIdentifier,
     din_check_digit,
     emaid_check_digit,
+    pseudonym,
+    without_identity,
 )
 
 ALPHABET = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ"
@@ -212,3 +215,27 @@ def test_evccid() -> None:
             EVCCID.parse(text)
     with pytest.raises(InvalidIdentifier, match="letters and digits"):
         EVCCID.create("W-L", "0000000000000001")
+
+
+# --- in logs --------------------------------------------------------------------------------------------------------
+
+
+def test_pseudonym_is_the_same_for_every_spelling_and_tells_contracts_apart() -> None:
+    spellings = ("DE-8AA-001234567-0", "de8aa001234567", "DE8AA0012345670")
+    (name,) = {pseudonym(EMAID.parse(text)) for text in spellings}
+    assert re.fullmatch(r"DE8AA~[0-9a-f]{10}", name)
+    assert name != pseudonym(EMAID.create("DE", "8AA", "001234568"))
+    assert re.fullmatch(r"WPL~[0-9a-f]{10}", pseudonym(PCID.parse("wplug000000000017a")))
+
+
+@pytest.mark.parametrize("digit", ["", "0"])
+@pytest.mark.parametrize("spelling", ["DE-8AA-001234567-0", "DE8AA0012345670", "DE8AA001234567", "de8aa001234567"])
+def test_identity_is_taken_out_of_a_text(spelling: str, digit: str) -> None:
+    emaid = EMAID.parse(f"DE8AA001234567{digit}")
+    assert without_identity(f"CN={spelling}: expired", emaid) == f"CN={pseudonym(emaid)}: expired"
+
+
+def test_text_without_identity_stays_as_it_is() -> None:
+    assert without_identity("CN=DE8AA001234567", None) == "CN=DE8AA001234567"
+    pcid = PCID.parse("WPLUG000000000017A")
+    assert without_identity(f"{pcid} and others", pcid) == f"{pseudonym(pcid)} and others"

@@ -231,6 +231,7 @@ async def test_vehicle_charges_on_the_csms_word(pki: Pki, services: ServiceCa) -
     async with running(pki, services) as (field, site), vehicle(pki, field.clock) as car:
         result = await car.plug_in(Outlet(sdp_port=site.station.sdp_port))
         assert result.ok, result.reason
+        await site.station.wait_idle()
         await site.backend.wait_delivered()
 
         told = [report for _, report in await field.csms.registry.transactions()]
@@ -405,6 +406,7 @@ async def test_reports_survive_an_outage_and_a_killed_process(pki: Pki, services
         async with site(field, kept) as first, vehicle(pki, field.clock) as car:
             await field.leaf_accepted()
             assert (await car.plug_in(Outlet(sdp_port=first.station.sdp_port))).ok
+            await first.station.wait_idle()
             await first.backend.wait_delivered()
         told = [report for _, report in await field.csms.registry.transactions()]
         running = told[0]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -246,6 +247,16 @@ class ContractRegistry(Protocol):
 
     async def save(self, record: ContractRecord) -> None:
         """Add or overwrite the record of the EMAID."""
+        ...
+
+    async def change(
+        self, emaid: EMAID, change: Callable[[ContractRecord], ContractRecord | None]
+    ) -> ContractRecord | None:
+        """Let `change` make the new record from the one that is there, in one transaction with writing it.
+
+        `change` decides by what it is shown, and gives None to leave everything as it is; it may not wait for anything.
+        Returns what was written; None where nothing was, or there is no such record.
+        """
         ...
 
     async def find(self, emaid: EMAID) -> ContractRecord | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from sqlalchemy import Row, insert, select, update
@@ -20,21 +21,24 @@ class SqlContractRegistry:
 
     async def save(self, record: ContractRecord) -> None:
         """Add or overwrite the record of the EMAID."""
-        row = {
-            "emaid": record.emaid.key,
-            "pcid": record.pcid.value,
-            "state": record.state.value,
-            "certificate": record.certificate,
-            "serial": f"{record.serial:x}",
-            "not_before": record.not_before,
-            "not_after": record.not_after,
-            "reason": record.reason,
-            "updated_at": record.updated_at,
-        }
+        row = _row(record)
         async with self._database.begin() as connection:
             same = contract.c.emaid == record.emaid.key
             if not (await connection.execute(update(contract).where(same).values(row))).rowcount:
                 await connection.execute(insert(contract).values(row))
+
+    async def change(
+        self, emaid: EMAID, change: Callable[[ContractRecord], ContractRecord | None]
+    ) -> ContractRecord | None:
+        """Read, let `change` decide, write: one transaction, with the row locked from the reading on."""
+        same = contract.c.emaid == emaid.key
+        async with self._database.begin() as connection:
+            # PostgreSQL locks the row; a transaction of SQLite has the whole database from its beginning.
+            row = (await connection.execute(select(contract).where(same).with_for_update())).first()
+            changed = None if row is None else change(_record(row))
+            if changed is not None:
+                await connection.execute(update(contract).where(same).values(_row(changed)))
+        return changed
 
     async def find(self, emaid: EMAID) -> ContractRecord | None:
         """The record, or None."""
@@ -61,6 +65,20 @@ class SqlContractRegistry:
         async with self._database.begin() as connection:
             rows = (await connection.execute(query)).all()
         return tuple(_record(row) for row in rows)
+
+
+def _row(record: ContractRecord) -> dict[str, Any]:
+    return {
+        "emaid": record.emaid.key,
+        "pcid": record.pcid.value,
+        "state": record.state.value,
+        "certificate": record.certificate,
+        "serial": f"{record.serial:x}",
+        "not_before": record.not_before,
+        "not_after": record.not_after,
+        "reason": record.reason,
+        "updated_at": record.updated_at,
+    }
 
 
 def _record(row: Row[Any]) -> ContractRecord:

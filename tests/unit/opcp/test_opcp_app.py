@@ -32,9 +32,11 @@ async def test_an_error_has_the_published_shape(raised: Exception, status: int, 
     async def fail() -> None:
         raise raised
 
-    transport = httpx.ASGITransport(opcp_app("test", router), raise_app_exceptions=False)
+    transport = httpx.ASGITransport(
+        opcp_app("test", router, random=lambda size: bytes(size)), raise_app_exceptions=False
+    )
     async with httpx.AsyncClient(transport=transport, base_url="http://test") as client:
         response = await client.get("/")
     assert response.status_code == status
     assert response.json()["errorMessages"] == words
-    assert len(response.json()["traceId"]) == 36
+    assert response.json()["traceId"] == "00000000-0000-4000-8000-000000000000", "from the injected random"

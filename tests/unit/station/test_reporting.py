@@ -9,9 +9,10 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 import pytest
+from structlog.testing import capture_logs
 
 from pki_factory import NOW
-from plugpass.errors import PeerError, Unavailable
+from plugpass.errors import LocalError, PeerError, Unavailable
 from plugpass.ids import EMAID
 from plugpass.net.clock import ManualClock
 from plugpass.ocpp import enums as e
@@ -47,6 +48,7 @@ class Csms:
     async def call(self, request: Any, *, timeout: float | None = None) -> Any:  # noqa: ASYNC109  # the port's
         if not self.online:
             raise Unavailable("there is no connection to the CSMS")
+        encode_request(request)  # as the real one: what breaks the official schema is a LocalError here
         self.got.append(request)
         self.news.set()
         answer = self.answers.pop(0) if self.answers else m.TransactionEventResponse()
@@ -119,11 +121,48 @@ async def test_lost_connection_repeats_the_same_report(bench: Bench) -> None:
 
 
 async def test_report_that_is_refused_again_and_again_does_not_block_the_others(bench: Bench) -> None:
-    bench.csms.answers = [PeerError("no", wire="InternalError")] * 3
-    await bench.reporter.keep(START)
+    assert START.emaid is not None
+    bench.csms.answers = [PeerError(f"no {START.emaid} here", wire="InternalError")] * 3
+    with capture_logs() as logs:
+        await bench.reporter.keep(START)
+        await bench.reporter.keep(UPDATE)
+        await delivered(bench)
+    assert START.emaid.key not in repr(logs)
+    assert [request.seq_no for request in bench.csms.got] == [0, 0, 0, 1]
+
+
+async def test_report_that_can_never_be_sent_is_given_up_alone(bench: Bench) -> None:
+    impossible = replace(START, transaction_id="x" * 37)
+    with pytest.raises(LocalError):
+        encode_request(transaction_event(PendingReport(report=impossible, offline=False)))
+    with capture_logs() as logs:
+        await bench.reporter.keep(impossible)
+        await bench.reporter.keep(START)
+        await delivered(bench)
+    assert [request.transaction_info.transaction_id for request in bench.csms.got] == ["t-1"]
+    (given_up,) = [entry for entry in logs if entry["event"] == "report_given_up"]
+    assert (given_up["log_level"], given_up["transaction"]) == ("error", impossible.transaction_id)
     await bench.reporter.keep(UPDATE)
     await delivered(bench)
-    assert [request.seq_no for request in bench.csms.got] == [0, 0, 0, 1]
+    assert len(bench.csms.got) == 2, "the delivery goes on"
+
+
+async def test_transaction_that_ends_for_an_unheard_of_reason_is_told_as_other(bench: Bench) -> None:
+    with capture_logs() as logs:
+        await bench.reporter.keep(replace(END, reason="Lightning"))
+        await delivered(bench)
+    (told,) = bench.csms.got
+    assert told.transaction_info.stopped_reason is e.StopReason.OTHER
+    assert [entry["reason"] for entry in logs if entry["event"] == "stop_reason_unknown"] == ["Lightning"]
+
+
+async def test_security_event_that_can_never_be_sent_is_given_up_alone(bench: Bench) -> None:
+    with capture_logs() as logs:
+        await bench.reporter.keep_security_event("x" * 51, "longer than OCPP takes")
+        await bench.reporter.keep(START)
+        await delivered(bench)
+    assert [request.seq_no for request in bench.csms.got] == [0]
+    assert [entry["event"] for entry in logs] == ["security_event_given_up"]
 
 
 async def test_withdrawn_authorization_reaches_the_station(bench: Bench) -> None:

@@ -9,7 +9,7 @@ from fastapi import FastAPI
 
 from plugpass.clock import Clock
 from plugpass.errors import Unavailable
-from plugpass.ids import EMAID
+from plugpass.ids import EMAID, pseudonym
 from plugpass.iso15118.contract import (
     IV_SIZE,
     POINT_SIZE,
@@ -77,7 +77,10 @@ class Cps:
     def app(self) -> FastAPI:
         """The HTTP face; serve it over TLS only."""
         return opcp_app(
-            "plugpass certificate provisioning service", self._gate.router(), signing_routes(self._gate, self)
+            "plugpass certificate provisioning service",
+            self._gate.router(),
+            signing_routes(self._gate, self),
+            random=self._gate.random,
         )
 
     async def sign(self, data: ContractData) -> SignedContract:
@@ -106,7 +109,7 @@ class Cps:
     async def store(self, signed: SignedContract) -> None:
         """Hand signed contract data to the contract pool."""
         await self._pool.store(signed)
-        log.info("cps.contract_signed", emaid=str(signed.emaid), pcid=str(signed.pcid))
+        log.info("cps.contract_signed", emaid=pseudonym(signed.emaid), pcid=pseudonym(signed.pcid))
 
     async def signer(self) -> tuple[Credential, Certificate]:
         """The signing credential, proven good, and the V2G root above it.

@@ -15,7 +15,7 @@ import structlog
 from fastapi import FastAPI, Request, Response
 
 from plugpass.clock import Clock
-from plugpass.ids import EMAID, InvalidIdentifier
+from plugpass.ids import EMAID, InvalidIdentifier, pseudonym
 from plugpass.ports.contracts import ContractRecord, ContractRegistry, ContractState
 
 log = structlog.get_logger(__name__)
@@ -48,19 +48,19 @@ def ocpi_app(
         """Real-time authorization; the uid of a contract is its EMAID and its token type OTHER."""
         party = _party(request.headers.get("authorization", ""), digests)
         if party is None:
-            log.warning("ocpi.request_refused", cause="unknown credentials token", path=request.url.path[:200])
+            log.warning("ocpi.request_refused", cause="unknown credentials token")
             return answer(401, _CLIENT_ERROR, "the credentials token is not known")
         try:
             emaid = EMAID.parse(uid)
         except InvalidIdentifier as error:
-            log.warning("ocpi.request_refused", cause=str(error), party=party)
+            log.warning("ocpi.request_refused", cause=f"no EMAID: {error.problem}", party=party)
             return answer(404, _INVALID_PARAMETERS, "the token uid is no EMAID")
         record = await registry.find(emaid)
         if record is None or record.state is ContractState.PENDING or type != "OTHER":
-            log.warning("ocpi.token_unknown", emaid=str(emaid), party=party)
+            log.warning("ocpi.token_unknown", emaid=pseudonym(emaid), party=party)
             return answer(404, _UNKNOWN_TOKEN, "there is no such contract")
         allowed = _allowed(record, clock)
-        log.info("ocpi.authorized", emaid=str(emaid), party=party, allowed=allowed)
+        log.info("ocpi.authorized", emaid=pseudonym(emaid), party=party, allowed=allowed)
         token = _token(record, country, provider)
         return answer(200, _SUCCESS, "Success", {"allowed": allowed, "token": token})
 

@@ -7,7 +7,7 @@ import dataclasses
 import structlog
 
 from plugpass.errors import LocalError
-from plugpass.ids import PCID
+from plugpass.ids import PCID, pseudonym
 from plugpass.pki.certificate import parse
 from plugpass.pki.csr import create_csr
 from plugpass.pki.keys import generate
@@ -77,7 +77,7 @@ class Oem:
         await self._pool.withdraw(pcid)
         if record is not None:
             await self._registry.save(dataclasses.replace(record, published=False))
-        log.info("oem.vehicle_withdrawn", pcid=str(pcid))
+        log.info("oem.vehicle_withdrawn", pcid=pseudonym(pcid))
 
     async def vehicles(self) -> tuple[VehicleRecord, ...]:
         """All vehicles."""
@@ -101,4 +101,4 @@ class Oem:
         entry = ProvisioningEntry(pcid=record.pcid, certificate=record.certificate, sub_cas=record.sub_cas)
         await self._pool.publish(entry)
         await self._registry.save(dataclasses.replace(record, published=True))
-        log.info("oem.vehicle_published", pcid=str(record.pcid))
+        log.info("oem.vehicle_published", pcid=pseudonym(record.pcid))

@@ -10,7 +10,7 @@ import structlog
 from plugpass.clock import Clock
 from plugpass.errors import PeerError
 from plugpass.exi import ExiDecodeError, from_xml
-from plugpass.ids import EMAID, PCID, InvalidIdentifier
+from plugpass.ids import EMAID, PCID, InvalidIdentifier, pseudonym
 from plugpass.iso15118.contract import (
     NotAnInstallation,
     chain_certificates,
@@ -100,7 +100,7 @@ class ContractCertificatePool:
                 stored_at=self._clock.now(),
             )
         )
-        log.info("pools.contract_stored", emaid=str(emaid), pcid=str(pcid), default=held.default)
+        log.info("pools.contract_stored", emaid=pseudonym(emaid), pcid=pseudonym(pcid), default=held.default)
         return held
 
     async def _accept_signature(self, message: iso2.V2GMessage, response: iso2.CertificateInstallationRes) -> Verdict:
@@ -163,7 +163,7 @@ class ContractCertificatePool:
         contract = self._choose(await self._store.contracts_of(pcid), request, await self._roots_by_fingerprint())
         if isinstance(contract, str):
             raise Undeliverable(404, contract, iso2.ResponseCode.FAILED_NO_CERTIFICATE_AVAILABLE, session_id)
-        log.info("pools.contract_delivered", emaid=str(contract.emaid), pcid=str(pcid))
+        log.info("pools.contract_delivered", emaid=pseudonym(contract.emaid), pcid=pseudonym(pcid))
         return Delivery(contract=contract, exi=for_session(contract, session_id))
 
     async def _authenticate(self, message: iso2.V2GMessage, request: iso2.CertificateInstallationReq) -> PCID:
@@ -243,14 +243,14 @@ class ContractCertificatePool:
         require_vehicle(account, pcid)
         if not await self._store.set_default(pcid, emaid):
             raise not_found(CONTRACT_NOT_FOUND)
-        log.info("pools.default_chosen", emaid=str(emaid), pcid=str(pcid))
+        log.info("pools.default_chosen", emaid=pseudonym(emaid), pcid=pseudonym(pcid))
 
     async def delete(self, account: Account, emaid: EMAID) -> None:
         """Delete the contract's data; revoking is left to the operator, whose CA it is. Raises OpcpError 403, 404."""
         require_contract(account, emaid)
         if not await self._store.delete_contract(emaid):
             raise not_found(CONTRACT_NOT_FOUND)
-        log.info("pools.contract_deleted", emaid=str(emaid))
+        log.info("pools.contract_deleted", emaid=pseudonym(emaid))
 
 
 def for_session(contract: HeldContract, session_id: bytes) -> bytes:

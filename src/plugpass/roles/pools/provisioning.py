@@ -5,7 +5,7 @@ from __future__ import annotations
 import structlog
 
 from plugpass.clock import Clock
-from plugpass.ids import PCID, InvalidIdentifier
+from plugpass.ids import PCID, InvalidIdentifier, pseudonym
 from plugpass.net.online_path import validate_online
 from plugpass.opcp.errors import bad_request, not_found
 from plugpass.opcp.rights import Account, require_vehicle
@@ -58,7 +58,7 @@ class ProvisioningCertificatePool:
         if problem := acceptance_problem(verdict):
             raise bad_request(problem)
         dropped = await self._store.save_provisioning(entry, self._clock.now())
-        log.info("pools.provisioning_published", pcid=str(pcid), contracts_deleted=len(dropped))
+        log.info("pools.provisioning_published", pcid=pseudonym(pcid), contracts_deleted=len(dropped))
         return entry, verdict.path[-1]
 
     async def deliver(self, account: Account, pcid: PCID) -> tuple[ProvisioningEntry, Certificate]:
@@ -84,7 +84,7 @@ class ProvisioningCertificatePool:
         dropped = await self._store.delete_provisioning(pcid)
         if dropped is None:
             raise not_found("The OEM provisioning certificate with given PCID is not found.")
-        log.info("pools.provisioning_deleted", pcid=str(pcid), contracts_deleted=len(dropped))
+        log.info("pools.provisioning_deleted", pcid=pseudonym(pcid), contracts_deleted=len(dropped))
 
     async def judge(self, entry: ProvisioningEntry) -> Verdict:
         """The verdict on an entry's chain now, against the OEM roots of the pool."""

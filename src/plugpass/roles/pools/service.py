@@ -61,4 +61,5 @@ class Pools:
             root_routes(self._gate, self.roots),
             provisioning_routes(self._gate, self.provisioning),
             contract_routes(self._gate, self.contracts, self.roots),
+            random=self._gate.random,
         )

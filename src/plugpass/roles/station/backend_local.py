@@ -11,7 +11,7 @@ import structlog
 
 from plugpass.clock import Clock
 from plugpass.errors import PeerError, Unavailable
-from plugpass.ids import EMAID
+from plugpass.ids import EMAID, without_identity
 from plugpass.pki import ocsp
 from plugpass.pki.path import Verdict, validate
 from plugpass.pki.policy import FIELD, Policy
@@ -81,7 +81,7 @@ class LocalBackend:
         """Judge the chain, its revocation as the rules say, and the EMAID against the list."""
         verdict = self._judge(request)
         if verdict.ok and self._rules.revocation is RevocationRule.OCSP:
-            verdict = self._judge(request, revocation=await self._responses(verdict))
+            verdict = self._judge(request, revocation=await self._responses(request.emaid, verdict))
         if not verdict.ok:
             status = CertificateStatus(verdict.ocpp_status)
             return AuthorizationVerdict(
@@ -90,7 +90,8 @@ class LocalBackend:
         if self._rules.emaids and request.emaid not in self._rules.emaids:
             return AuthorizationVerdict(
                 certificate_status=CertificateStatus.ACCEPTED,
-                token_status=TokenStatus.UNKNOWN,
+                # Not Unknown: that would tell the vehicle to forget a contract that is good elsewhere.
+                token_status=TokenStatus.NOT_AT_THIS_LOCATION,
                 reason="the EMAID is not on this station's list",
             )
         return AuthorizationVerdict(
@@ -120,7 +121,7 @@ class LocalBackend:
             expected_cn=str(request.emaid),
         )
 
-    async def _responses(self, verdict: Verdict) -> dict[bytes, bytes]:
+    async def _responses(self, emaid: EMAID, verdict: Verdict) -> dict[bytes, bytes]:
         """An OCSP response for each certificate that names a responder; one that cannot be had is missing."""
         found: dict[bytes, bytes] = {}
         for child, issuer in zip(verdict.path, verdict.path[1:], strict=False):
@@ -131,5 +132,6 @@ class LocalBackend:
                 question = ocsp.build_request([ocsp.cert_id(child, issuer)])
                 found[child.encoded] = await self._revocation.ocsp_response(question, url)
             except (Unavailable, PeerError) as error:
-                log.warning("ocsp_unavailable", subject=str(child.subject), reason=str(error))
+                subject = without_identity(str(child.subject), emaid)
+                log.warning("ocsp_unavailable", subject=subject, reason=without_identity(str(error), emaid))
         return found

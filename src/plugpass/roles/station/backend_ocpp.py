@@ -109,6 +109,7 @@ class OcppBackend:
         self._enrolling: asyncio.Task[None] | None = None
         self._stapling: asyncio.Task[None] | None = None
         self._staple_due = clock.now()
+        self._staple_news = asyncio.Event()
         self._client = OcppClient(
             settings.url,
             settings.identity,
@@ -299,6 +300,12 @@ class OcppBackend:
         """Fetch a new OCSP response for the leaf in use; False where there is no leaf or no response."""
         return await self._refresh() is not None
 
+    async def wait_stapled(self) -> None:
+        """Return once the station has renewed its staple by itself, where that is due now."""
+        while self._clock.now() >= self._staple_due:
+            self._staple_news.clear()
+            await self._staple_news.wait()
+
     async def _refresh(self) -> Staple | None:
         newest = self._credentials.newest
         staple = await self._staple_for(newest.chain) if newest is not None else None
@@ -309,6 +316,7 @@ class OcppBackend:
     async def _staple_for(self, chain: tuple[bytes, ...]) -> Staple | None:
         staple = await fetch_staple(chain, self._roots.anchors(), self._client, self._clock)
         self._staple_due = staple.refresh_at if staple is not None else self._clock.now() + RETRY
+        self._staple_news.set()
         return staple
 
     def _restart_stapling(self, *, fetch_first: bool) -> None:

@@ -12,7 +12,8 @@ from typing import Final
 import structlog
 
 from plugpass.clock import Clock
-from plugpass.errors import PeerError, Unavailable
+from plugpass.errors import LocalError, PeerError, PlugpassError, Unavailable
+from plugpass.ids import without_identity
 from plugpass.ocpp.enums import (
     AuthorizationStatus,
     ChargingState,
@@ -34,7 +35,7 @@ from plugpass.ocpp.messages import (
 )
 from plugpass.ports.charging import TransactionReport
 from plugpass.roles.station.uplink import Uplink
-from plugpass.store.station import PendingReport, StationMemory
+from plugpass.store.station import PendingReport, SecurityEvent, StationMemory
 
 log = structlog.get_logger(__name__)
 
@@ -74,12 +75,20 @@ def transaction_event(pending: PendingReport) -> TransactionEventRequest:
         transaction_info=Transaction(
             transaction_id=report.transaction_id,
             charging_state=ChargingState.EV_CONNECTED if ended else ChargingState.CHARGING,
-            stopped_reason=StopReason(report.reason) if ended and report.reason else None,
+            stopped_reason=_stop_reason(report.reason) if ended and report.reason else None,
         ),
         evse=EVSE(id=report.evse, connector_id=1),
         id_token=IdToken(id_token=str(report.emaid), type=IdTokenType.EMAID) if report.emaid else None,
         meter_value=_meter_value(report),
     )
+
+
+def _stop_reason(text: str) -> StopReason:
+    try:
+        return StopReason(text)
+    except ValueError:  # the end of the transaction, with its energy, matters more than the word for it
+        log.warning("stop_reason_unknown", reason=text[:40], sent_as=StopReason.OTHER)
+        return StopReason.OTHER
 
 
 def _trigger(report: TransactionReport) -> TriggerReason:
@@ -171,9 +180,7 @@ class Reporter:
         """Whether everything was delivered."""
         try:
             for event in await self._memory.pending_security_events():
-                request = SecurityEventNotificationRequest(type=event.kind, timestamp=event.at, tech_info=event.detail)
-                await self._uplink.call(request)
-                await self._memory.security_event_delivered(event)
+                await self._deliver_security_event(event)
             while pending := await self._memory.pending_reports():
                 for item in pending:
                     if not await self._deliver(item):
@@ -183,19 +190,29 @@ class Reporter:
             return False
         return True
 
+    async def _deliver_security_event(self, event: SecurityEvent) -> None:
+        request = SecurityEventNotificationRequest(type=event.kind, timestamp=event.at, tech_info=event.detail)
+        try:
+            await self._uplink.call(request)
+        except LocalError as error:  # it will never be possible to send
+            log.error("security_event_given_up", kind=event.kind, reason=str(error))
+        await self._memory.security_event_delivered(event)
+
     async def _deliver(self, pending: PendingReport) -> bool:
+        """Whether the report is done with: taken by the CSMS, or given up."""
         report = pending.report
         key = (report.transaction_id, report.sequence)
         try:
             answer = await self._uplink.call(transaction_event(pending))
+        except LocalError as error:  # no message can be made of it, now or later: the others are not to wait for it
+            log.error("report_given_up", transaction=key[0], sequence=key[1], reason=_reason(error, report))
         except PeerError as error:
-            self._refusals[key] = self._refusals.get(key, 0) + 1
-            log.warning(
-                "report_refused", transaction=key[0], sequence=key[1], times=self._refusals[key], reason=str(error)
-            )
-            if self._refusals[key] < MAX_REFUSALS:
+            times = self._refusals[key] = self._refusals.get(key, 0) + 1
+            reason = _reason(error, report)
+            log.warning("report_refused", transaction=key[0], sequence=key[1], times=times, reason=reason)
+            if times < MAX_REFUSALS:
                 return False
-            log.error("report_given_up", transaction=key[0], sequence=key[1])
+            log.error("report_given_up", transaction=key[0], sequence=key[1], reason=reason)
         else:
             info = answer.id_token_info
             if info is not None and info.status is not AuthorizationStatus.ACCEPTED:
@@ -203,3 +220,8 @@ class Reporter:
         self._refusals.pop(key, None)
         await self._memory.report_delivered(report)
         return True
+
+
+def _reason(error: PlugpassError, report: TransactionReport) -> str:
+    """The error's text for a log: a schema error repeats the value it is about, which may be the EMAID."""
+    return without_identity(str(error), report.emaid)

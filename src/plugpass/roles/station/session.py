@@ -10,7 +10,7 @@ import structlog
 
 from plugpass.clock import Clock
 from plugpass.errors import PeerError, Unavailable
-from plugpass.ids import EMAID
+from plugpass.ids import EMAID, pseudonym, without_identity
 from plugpass.iso15118.iso2 import Secc, events, verdicts
 from plugpass.iso15118.machine import Event, SessionEnded
 from plugpass.iso15118.messages.iso2 import ResponseCode
@@ -108,14 +108,15 @@ class StationSession:
             code = verdicts.response_code(verdict.certificate_status, verdict.token_status)
             log.info(
                 "contract_authorization",
-                emaid=event.emaid.display,
+                emaid=pseudonym(event.emaid),
                 certificate_status=verdict.certificate_status,
                 token_status=verdict.token_status,
                 code=code,
-                reason=verdict.reason,
+                reason=without_identity(verdict.reason, event.emaid),
             )
         except (Unavailable, PeerError) as error:
-            log.warning("contract_authorization_failed", emaid=event.emaid.display, reason=str(error))
+            reason = without_identity(str(error), event.emaid)
+            log.warning("contract_authorization_failed", emaid=pseudonym(event.emaid), reason=reason)
         self._machine.provide_authorization(code, self._clock.monotonic(), request_id=event.request_id)
 
     async def _no_external_payment(self, event: events.ExternalAuthorizationRequested) -> None:

@@ -39,7 +39,12 @@ class ChargingResult:
     server_serial: int | None = None  #: of the SECC leaf that the station presented
     exchanges: tuple[ExchangeRecord, ...] = ()
     receipts: int = 0  #: readings the vehicle has signed for
-    energy_wh: int = 0  #: last meter reading minus the first one of this session
+    energy_wh: int = 0
+    """Last minus first register value the station has shown in this session, in watt-hours.
+
+    ISO 15118-2 shows the register in ChargingStatusRes only: what flowed before the first of them, or after the last,
+    is not in it, and with fewer than two readings it is 0. What is billed is the station's transaction.
+    """
     expires_soon: bool = False  #: the station said OK_CertificateExpiresSoon
     ms_to_charging: float | None = None  #: from the TCP connection to PowerDelivery(Start)
     ms: float = 0.0  #: from plugging in to the closed connection

@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable, Mapping
 import structlog
 
 from plugpass.clock import Clock
-from plugpass.ids import EMAID
+from plugpass.ids import EMAID, pseudonym
 from plugpass.iso15118.iso2 import events
 from plugpass.iso15118.machine import Event, MessageReceived, MessageSent
 from plugpass.ports.keys import ContractStore, Credential
@@ -111,6 +111,8 @@ class VehicleSession:
         self.ms_to_charging = (self._clock.monotonic() - self._started) * 1000
 
     def _metered(self, event: events.MeterRecorded) -> None:
+        # A -2 station shows its register in the charging loop only, so the first reading is the nearest there is to
+        # the start; a renegotiation does not begin anew.
         if self._first_wh is None:
             self._first_wh = event.reading.energy_wh
         self.energy_wh = event.reading.energy_wh - self._first_wh
@@ -123,7 +125,7 @@ class VehicleSession:
         contract = event.contract
         self.emaid = self.installed = contract.emaid
         await self._contracts.install(contract.emaid, Credential(chain=contract.chain, signer=contract.signer))
-        log.info("contract_installed", emaid=contract.emaid.display)
+        log.info("contract_installed", emaid=pseudonym(contract.emaid))
 
     async def _refuse(self, event: events.ContractRefused) -> None:
         self.refused = event.response_code
