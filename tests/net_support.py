@@ -4,15 +4,20 @@ from __future__ import annotations
 
 import asyncio
 import ipaddress
+import ssl
 from collections import deque
+from collections.abc import Iterator, MutableMapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509.oid import NameOID
+from structlog.testing import capture_logs
 
 from plugpass.errors import PeerError
 from plugpass.iso15118.machine import Event, MessageReceived, SessionEnded
@@ -181,3 +186,42 @@ def _builder(
 def _sign(builder: x509.CertificateBuilder, key: LocalSigner) -> x509.Certificate:
     assert isinstance(key.private_key, ec.EllipticCurvePrivateKey)
     return builder.sign(key.private_key, hashes.SHA256())
+
+
+class LogWatch:
+    """Captured log lines that can be waited for."""
+
+    def __init__(self) -> None:
+        self.lines: list[dict[str, Any]] = []
+        self._news = asyncio.Event()
+
+    @classmethod
+    @contextmanager
+    def on(cls) -> Iterator[LogWatch]:
+        watch = cls()
+        with capture_logs(processors=[watch._take]):
+            yield watch
+
+    def _take(self, _logger: object, level: str, line: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+        self.lines.append({**line, "log_level": level})
+        self._news.set()
+        return line
+
+    async def wait(self, event: str) -> dict[str, Any]:
+        """The first line of this event, as soon as it is there."""
+        async with asyncio.timeout(5):
+            while not (found := [line for line in self.lines if line["event"] == event]):
+                self._news.clear()
+                await self._news.wait()
+        return found[0]
+
+
+async def hang_up(port: int, path: str, roots: list[bytes]) -> None:
+    """A client that announces 500 octets over TLS, sends one, and is gone."""
+    context = ssl.create_default_context(cadata=b"".join(roots))
+    _, writer = await asyncio.open_connection("127.0.0.1", port, ssl=context, server_hostname="localhost")
+    head = f"POST {path} HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: 500\r\n\r\n"
+    writer.write(head.encode() + b"x")
+    await writer.drain()
+    writer.close()
+    await writer.wait_closed()

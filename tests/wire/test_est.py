@@ -15,6 +15,7 @@ from fastapi import FastAPI, Request, Response
 from structlog.testing import capture_logs
 
 from ca_support import CSMS, EVSE, PASSWORD, ListTrace, RunningCa, authority, running_ca, station_csr
+from net_support import LogWatch, hang_up
 from pki_factory import ROLE, shared_pki
 from plugpass.errors import PeerError, Unavailable
 from plugpass.est.bodies import Base64Form, encode_body
@@ -375,6 +376,26 @@ async def test_too_many_requests_wait() -> None:
         assert [answer.status_code for answer in answers] == [401, 401, 429]
         assert int(answers[-1].headers["retry-after"]) >= 1
         assert (await other.get("/.well-known/est/cacerts")).status_code == 200, "another account has its own share"
+
+
+async def test_invented_names_share_the_share_of_their_address() -> None:
+    settings = EstSettings(rate=Rate(burst=2, per_minute=1), address_rate=Rate(burst=3, per_minute=1))
+    statuses = []
+    async with running_ca(settings=settings) as ca:
+        for number in range(5):
+            async with ca.http((f"name-{number}", "guess")) as http:
+                statuses.append((await http.post(ENROLL, content=b"", headers=PKCS10)).status_code)
+    assert statuses == [401] * 3 + [429] * 2
+
+
+async def test_a_client_that_hangs_up_before_it_is_known_costs_one_line(ca: RunningCa) -> None:
+    with LogWatch.on() as logs:
+        await hang_up(httpx.URL(ca.est_url).port or 0, ENROLL, [ca.tls_root])
+        line = await logs.wait("http_request_abandoned")
+        async with ca.http(AUTH) as http:
+            assert (await http.get("/.well-known/est/cacerts")).status_code == 200
+    assert (line["log_level"], line["received"]) == ("info", 1)
+    assert [each["event"] for each in logs.lines] == ["http_request_abandoned"]
 
 
 async def test_passwords_are_not_taken_without_tls(ca: RunningCa) -> None:

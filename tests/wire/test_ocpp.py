@@ -592,6 +592,15 @@ async def test_a_client_without_tls_is_refused() -> None:
         OcppClient("ws://127.0.0.1/ocpp", IDENTITY, station_tls(), {}, clock=CLOCK, random=os.urandom)
 
 
+async def test_a_port_in_use_is_said_in_one_line() -> None:
+    async with serving(Central()) as server:
+        second = OcppServer(Central(), tls=server_tls(), clock=CLOCK, random=os.urandom, port=server.port)
+        with pytest.raises(ConfigurationError, match=f"cannot listen on 127.0.0.1 port {server.port}: ") as caught:
+            await second.start()
+        assert "\n" not in str(caught.value)
+        await second.stop()
+
+
 async def test_a_server_that_does_not_run_has_no_port() -> None:
     server = OcppServer(Central(), tls=server_tls(), clock=CLOCK, random=os.urandom)
     with pytest.raises(LocalError, match="not running"):

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import functools
+import ipaddress
 import logging
 import ssl
 from collections.abc import Awaitable, Callable, Mapping, MutableMapping
@@ -19,6 +20,7 @@ from typing import Any, Self, cast
 import h11
 import structlog
 import uvicorn
+from starlette.requests import ClientDisconnect
 from uvicorn.lifespan.on import LifespanOn
 from uvicorn.protocols.http.h11_impl import H11Protocol
 from uvicorn.server import ServerState
@@ -54,7 +56,7 @@ class Limits:
     max_body: int = 1024 * 1024
     max_connections: int = 256
     header_timeout: float = 10.0
-    body_timeout: float = 30.0
+    body_timeout: float = 30.0  #: for the whole body, from when the application begins to read it
     handshake_timeout: float = 10.0
     keep_alive: float = 5.0
     grace: float = 2.0  #: how long running requests may go on when the server stops
@@ -67,6 +69,17 @@ def client_certificate(request: Any) -> bytes | None:
     """
     scope: Mapping[str, Any] = request if isinstance(request, Mapping) else request.scope
     return cast("bytes | None", scope.get(CERTIFICATE_KEY))
+
+
+def client_network(address: str) -> str:
+    """What one client is counted by: its IPv4 address, or its IPv6 /64, of which it has all addresses."""
+    try:
+        parsed = ipaddress.ip_address(address)
+    except ValueError:
+        return address
+    if parsed.version == 4 or parsed.ipv4_mapped is not None:
+        return str(parsed if parsed.version == 4 else parsed.ipv4_mapped)
+    return str(ipaddress.IPv6Network((int(parsed) >> 64 << 64, 64)))
 
 
 class HttpServer:
@@ -271,7 +284,7 @@ class _Edge:
         try:
             body.check_announced()
             await self._app(scope, body.receive, answer.send)
-        except _BodyRefused:
+        except (_BodyRefused, ClientDisconnect):
             pass
         except asyncio.CancelledError:
             if not answer.started:
@@ -283,7 +296,9 @@ class _Edge:
                 await self._refuse(scope, answer, 500, "internal server error")
             return
         # Frameworks turn any error of reading the body into an answer of their own: ours is the right one.
-        if body.refusal is not None:
+        if body.abandoned and not answer.complete:
+            log.info("http_request_abandoned", client=scope["client"], path=scope["path"], received=body.received)
+        elif body.refusal is not None:
             await self._refuse(scope, answer, body.refusal.status, body.refusal.reason)
 
     async def _refuse(self, scope: Scope, answer: _Answer, status: int, reason: str) -> None:
@@ -296,14 +311,16 @@ class _Edge:
 
 
 class _Body:
-    """The request's body, counted and timed."""
+    """The request's body, counted and timed as a whole."""
 
     def __init__(self, receive: Receive, scope: Scope, limits: Limits) -> None:
         self._receive = receive
         self._headers = scope["headers"]
         self._limits = limits
-        self._taken = 0
         self._complete = False
+        self._deadline: float | None = None
+        self.received = 0  #: octets
+        self.abandoned = False  #: the client left before the body was complete
         self.refusal: _BodyRefused | None = None
 
     def check_announced(self) -> None:
@@ -315,15 +332,22 @@ class _Body:
         if self._complete:
             return await self._receive()  # waits for the client to leave
         try:
-            async with asyncio.timeout(self._limits.body_timeout):
+            async with asyncio.timeout_at(self._due()):
                 message = await self._receive()
         except TimeoutError:
             raise self._refused(408, "the request body did not arrive in time") from None
-        self._taken += len(message.get("body", b""))
-        if self._taken > self._limits.max_body:
+        self.abandoned = message["type"] == "http.disconnect"
+        self.received += len(message.get("body", b""))
+        if self.received > self._limits.max_body:
             raise self._refused(413, f"the request body is larger than {self._limits.max_body} octets")
         self._complete = not message.get("more_body", False)
         return message
+
+    def _due(self) -> float:
+        """One deadline for all parts: a client that sends an octet now and then does not move it."""
+        if self._deadline is None:
+            self._deadline = asyncio.get_running_loop().time() + self._limits.body_timeout
+        return self._deadline
 
     def _refused(self, status: int, reason: str) -> _BodyRefused:
         self.refusal = _BodyRefused(status, reason)
@@ -342,8 +366,8 @@ class _Answer:
         self.complete = False
 
     async def send(self, message: Message) -> None:
-        """What the application sends; dropped once the request's body has been refused."""
-        if self.started or self._body.refusal is None:
+        """What the application sends; dropped once the request's body has been refused or its sender has left."""
+        if self.started or (self._body.refusal is None and not self._body.abandoned):
             await self.send_own(message)
 
     async def send_own(self, message: Message) -> None:

@@ -134,8 +134,16 @@ class OcppServer:
         await self.stop()
 
     async def start(self) -> None:
-        """Listen."""
-        self._server = await serve(
+        """Listen. Raises ConfigurationError where the port cannot be used."""
+        try:
+            self._server = await self._listen()
+        except OSError as error:
+            raise ConfigurationError(
+                f"the OCPP server cannot listen on {self._host} port {self._port}: {error}; choose another port"
+            ) from None
+
+    async def _listen(self) -> Server:
+        return await serve(
             self._serve,
             self._host,
             self._port,

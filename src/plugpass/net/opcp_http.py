@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import uuid
 from collections import OrderedDict, deque
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
 from datetime import datetime, timedelta
 from typing import Final, TypeVar
 from urllib.parse import parse_qsl
@@ -16,9 +16,11 @@ from urllib.parse import parse_qsl
 import structlog
 from fastapi import APIRouter, FastAPI, Request, Response
 from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect
 
 from plugpass.clock import Clock
 from plugpass.errors import PeerError, PlugpassError, Unavailable
+from plugpass.net.http_server import client_network
 from plugpass.opcp import bodies, tokens
 from plugpass.opcp.errors import OpcpError, bad_request, unauthorized
 from plugpass.opcp.rights import Account, Right, require
@@ -28,6 +30,7 @@ log = structlog.get_logger(__name__)
 
 MAX_BODY: Final = 64 * 1024  #: octets; the largest body is an installation message of some 6 KiB in base64
 MAX_FAILURES: Final = 10  #: refused token requests of one client from one address in `FAILURE_WINDOW`
+MAX_ADDRESS_FAILURES: Final = 50  #: of all clients of one address together, whatever they call themselves
 FAILURE_WINDOW: Final = timedelta(minutes=1)
 _MAX_TRACKED: Final = 4096
 
@@ -41,13 +44,14 @@ class OpcpGate:
     def __init__(self, *, accounts: AccountStore, clock: Clock, random: Random) -> None:
         self._accounts = accounts
         self._clock = clock
-        self._random = random
-        self._failures = _Failures()
+        self.random = random  #: the source of tokens, salts and trace ids
+        self._of_client = _Failures(MAX_FAILURES)
+        self._of_address = _Failures(MAX_ADDRESS_FAILURES)
         self._hashing = asyncio.Semaphore(2)  # each scrypt takes 16 MiB
 
     async def add_account(self, account: Account, secret: str) -> None:
         """Create the account, or give it a new secret, properties and no tokens."""
-        await self._accounts.save_account(account, tokens.hash_secret(secret, random=self._random))
+        await self._accounts.save_account(account, tokens.hash_secret(secret, random=self.random))
 
     def now(self) -> datetime:
         """The time tokens are judged by."""
@@ -69,17 +73,21 @@ class OpcpGate:
         if wanted.grant_type != "client_credentials":
             raise bad_request("grant_type must be client_credentials.")
         now = self._clock.now()
-        origin = (address, wanted.client_id[:64])
-        if self._failures.count(origin, now) >= MAX_FAILURES:
+        network = client_network(address)
+        counts = ((self._of_address, network), (self._of_client, (network, wanted.client_id[:64])))
+        if any(failures.exhausted(origin, now) for failures, origin in counts):
             raise OpcpError(429, "Too many refused token requests; wait a minute.")
+        for failures, origin in counts:  # a failure until it turns out well: a flood is counted before it is hashed
+            failures.add(origin, now)
         found = await self._accounts.account(wanted.client_id)
         async with self._hashing:
             stored = None if found is None else found[1]
             matches = await asyncio.to_thread(tokens.secret_matches, wanted.client_secret, stored)
         if not matches:
-            self._failures.add(origin, now)
             raise unauthorized("client_id or client_secret is wrong.")
-        token = tokens.new_token(random=self._random)
+        for failures, origin in counts:
+            failures.forgive(origin, now)
+        token = tokens.new_token(random=self.random)
         await self._accounts.save_token(tokens.token_digest(token), wanted.client_id, now, now + tokens.TOKEN_LIFETIME)
         return bodies.TokenResponse(
             access_token=token, expires_in=int(tokens.TOKEN_LIFETIME.total_seconds()), scope=wanted.audience
@@ -101,17 +109,23 @@ class OpcpGate:
 class _Failures:
     """Refused token requests by origin, within the window, for a bounded number of origins."""
 
-    def __init__(self) -> None:
-        self._times: OrderedDict[tuple[str, str], deque[datetime]] = OrderedDict()
+    def __init__(self, most: int) -> None:
+        self._most = most
+        self._times: OrderedDict[Hashable, deque[datetime]] = OrderedDict()
 
-    def count(self, origin: tuple[str, str], now: datetime) -> int:
+    def exhausted(self, origin: Hashable, now: datetime) -> bool:
         times = self._times.get(origin)
         while times and times[0] <= now - FAILURE_WINDOW:
             times.popleft()
-        return len(times or ())
+        return len(times or ()) >= self._most
 
-    def add(self, origin: tuple[str, str], now: datetime) -> None:
-        self._times.setdefault(origin, deque(maxlen=MAX_FAILURES)).append(now)
+    def forgive(self, origin: Hashable, at: datetime) -> None:
+        times = self._times.get(origin)
+        if times and at in times:
+            times.remove(at)
+
+    def add(self, origin: Hashable, now: datetime) -> None:
+        self._times.setdefault(origin, deque(maxlen=self._most)).append(now)
         self._times.move_to_end(origin)
         if len(self._times) > _MAX_TRACKED:
             self._times.popitem(last=False)
@@ -144,13 +158,15 @@ def json_response(body: bodies.Body, status: int = 200) -> Response:
     return Response(bodies.dump(body), status, media_type="application/json")
 
 
-def opcp_app(title: str, *routers: APIRouter) -> FastAPI:
+def opcp_app(title: str, *routers: APIRouter, random: Random) -> FastAPI:
     """An app of these routers in which every refusal has the OPCP error shape and one log line names its cause."""
     app = FastAPI(title=title, openapi_url=None, docs_url=None, redoc_url=None)
+    app.state.random = random
     for router in routers:
         app.include_router(router)
     app.add_exception_handler(HTTPException, _refuse_http)
     app.add_exception_handler(PlugpassError, _refuse)
+    app.add_exception_handler(ClientDisconnect, _nobody_there)
     app.add_exception_handler(Exception, _fail)
     return app
 
@@ -176,13 +192,17 @@ async def _refuse_http(request: Request, error: Exception) -> Response:
     return error_response(request, status, (f"{request.method} {request.url.path[:200]} is not served.",))
 
 
+async def _nobody_there(_request: Request, _error: Exception) -> Response:
+    return Response(status_code=400)  # nobody gets it: the HTTP server drops it and has the log line
+
+
 async def _fail(request: Request, error: Exception) -> Response:
     return error_response(request, *_status_and_messages(error), cause=type(error).__name__)
 
 
 def error_response(request: Request, status: int, messages: tuple[str, ...], *, cause: str = "") -> Response:
     """The error body, with a trace id that the log line carries too; `cause` is for the log where it says more."""
-    trace_id = str(uuid.uuid4())
+    trace_id = str(uuid.UUID(bytes=request.app.state.random(16), version=4))
     log.warning(
         "opcp.request_refused",
         method=request.method,

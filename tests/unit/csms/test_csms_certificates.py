@@ -5,9 +5,10 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import pytest
+from structlog.testing import capture_logs
 
 from ocpp_support import EVSE_ID, IDENTITY, STATION, Bench, ScriptedStation, WatchedRegistry, make_csms
 from pki_factory import ROLE, shared_pki
@@ -105,6 +106,23 @@ async def test_a_leaf_past_two_thirds_of_its_life_is_renewed_at_the_boot(bench: 
     await bench.station.wait_for(lambda: parse(bench.station.chains[EVSE_ID][0]).serial != old.serial)
 
 
+async def test_the_rule_of_renewal_is_injected(registry: WatchedRegistry) -> None:
+    asked: list[tuple[ExpiringItem, datetime]] = []
+
+    def always(item: ExpiringItem, now: datetime) -> bool:
+        asked.append((item, now))
+        return True
+
+    await registry.save_station(STATION)
+    bench = make_csms(registry, shared_pki(), settings=Settings(renewal=RenewalRules(is_due=always)))
+    async with bench.csms:
+        await certified(bench)
+        (old,) = await bench.csms.items()
+        await bench.boot()
+        await bench.station.wait_for(lambda: parse(bench.station.chains[EVSE_ID][0]).serial != old.serial)
+    assert asked == [(old, bench.clock.now())]
+
+
 @pytest.fixture
 async def two_evses(registry: WatchedRegistry) -> AsyncIterator[Bench]:
     evse_ids = (EVSE_ID, SECOND_EVSE)
@@ -186,6 +204,44 @@ async def test_other_uses_are_rejected_aloud_instead_of_forgotten(
     assert answer.status is e.GenericStatus.REJECTED
     assert answer.status_info.reason_code == "UnsupportedType"
     assert await attempt(bench, AttemptStatus.REFUSED)
+
+
+async def signings(bench: Bench, evse_id: str, times: int) -> list[str]:
+    """What is answered to so many signing requests: the status or the reason of the refusal."""
+    return [await signing(bench, evse_id) for _ in range(times)]
+
+
+async def signing(bench: Bench, evse_id: str) -> str:
+    before = (await statuses(bench)).count(AttemptStatus.FAILED)
+
+    async def ended() -> bool | None:
+        return (await statuses(bench)).count(AttemptStatus.FAILED) > before or None
+
+    answer = await bench.link.send(bench.station.csr(evse_id))
+    if answer.status is e.GenericStatus.ACCEPTED:
+        await bench.registry.wait(ended)  # enrolled, and then not handed over: the station is not connected
+    return answer.status_info.reason_code if answer.status_info else answer.status.value
+
+
+async def test_a_station_has_so_many_enrolments_and_no_more(bench: Bench) -> None:
+    with capture_logs() as lines:
+        assert await signings(bench, EVSE_ID, 4) == ["Accepted"] * 3 + ["TooManyRequests"]
+    (line,) = [line for line in lines if line["event"] == "csms.signing_refused"]
+    assert (line["log_level"], line["station"]) == ("warning", IDENTITY)
+    assert (await statuses(bench)).count(AttemptStatus.RECEIVED) == 3
+    bench.clock.advance(timedelta(minutes=9))
+    assert await signings(bench, EVSE_ID, 1) == ["TooManyRequests"]
+    bench.clock.advance(timedelta(minutes=1))
+    assert await signings(bench, EVSE_ID, 1) == ["Accepted"]
+
+
+async def test_requests_that_are_no_use_count_too(bench: Bench) -> None:
+    assert await signings(bench, "DE*PLU*E99", 4) == ["InvalidCSR"] * 3 + ["TooManyRequests"]
+
+
+async def test_a_station_has_enrolments_for_each_of_its_evses(two_evses: Bench) -> None:
+    assert await signings(two_evses, EVSE_ID, 3) == ["Accepted"] * 3
+    assert await signings(two_evses, SECOND_EVSE, 4) == ["Accepted"] * 3 + ["TooManyRequests"]
 
 
 async def test_the_ca_refusing_is_recorded(bench: Bench) -> None:

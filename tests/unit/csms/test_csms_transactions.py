@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import math
 from datetime import timedelta
 
 import pytest
@@ -87,13 +88,22 @@ async def test_a_repeated_event_is_answered_and_changes_nothing(bench: Bench) ->
         ((reading(7.0), reading(2.0, phase="L1")), 7),
         ((reading(7.0, unit_of_measure=m.UnitOfMeasure(unit="furlong")),), None),
         ((reading(7.0, unit_of_measure=m.UnitOfMeasure(multiplier=300)),), None),
-        ((reading(1e300),), None),
         (None, None),
     ],
 )
 async def test_energy_in_watt_hours(bench: Bench, values: tuple[m.MeterValue, ...] | None, energy: int | None) -> None:
     await bench.link.send(event(values=values))
     assert [report.energy_wh for report in await stored(bench)] == [energy]
+
+
+@pytest.mark.parametrize(
+    ("value", "multiplier"), [(1e308, 12), (1e300, 0), (-1e300, 0), (math.inf, 0), (math.nan, 0), (2.0**54, 0)]
+)
+async def test_energy_no_meter_shows_is_refused(bench: Bench, value: float, multiplier: int) -> None:
+    with pytest.raises(CallRefused, match="energy register") as caught:
+        await bench.link.send(event(values=(reading(value, unit_of_measure=m.UnitOfMeasure(multiplier=multiplier)),)))
+    assert caught.value.wire == ErrorCode.PROPERTY_CONSTRAINT_VIOLATION
+    assert await stored(bench) == []
 
 
 @pytest.mark.parametrize(

@@ -322,7 +322,7 @@ BAD_STATES = [
 ]
 
 
-@pytest.mark.parametrize("states", BAD_STATES, ids=repr)
+@pytest.mark.parametrize("states", BAD_STATES)
 def test_malformed_states_are_a_type_error(states: Any) -> None:
     roots = roots_of(_engine.Grammar(Node, NODE_FIELDS, lambda: states))
     for _ in range(2):

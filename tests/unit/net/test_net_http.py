@@ -12,16 +12,17 @@ from pathlib import Path
 
 import httpx
 import pytest
-from fastapi import FastAPI, Request, Response
+from fastapi import APIRouter, FastAPI, Request, Response
 from fastapi.responses import StreamingResponse
 from structlog.testing import capture_logs
 
-from net_support import ServiceCa
+from net_support import LogWatch, ServiceCa, hang_up
 from plugpass.clock import Clock
 from plugpass.errors import ConfigurationError, LocalError, Unavailable
 from plugpass.net.clock import LabClock, ManualClock
 from plugpass.net.http_client import fetch, http_client, unavailable
-from plugpass.net.http_server import HttpServer, Limits, client_certificate
+from plugpass.net.http_server import HttpServer, Limits, client_certificate, client_network
+from plugpass.net.opcp_http import opcp_app, read_body
 from plugpass.net.tls_service import client_context, server_context
 from plugpass.pki.keys import generate
 from plugpass.ports.keys import Credential
@@ -315,6 +316,67 @@ async def test_a_body_that_never_comes_is_408() -> None:
     async with plain(limits=Limits(body_timeout=0.05)) as server:
         answer = await raw(server, b"POST /echo HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\n\r\nab")
         assert answer.startswith(b"HTTP/1.1 408")
+
+
+async def test_a_body_that_drips_has_one_deadline() -> None:
+    async with plain(limits=Limits(body_timeout=0.05)) as server:
+        reader, writer = await asyncio.open_connection("127.0.0.1", server.port)
+        writer.write(b"POST /echo HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n")
+        answer = asyncio.create_task(reader.readline())
+        async with asyncio.timeout(5):
+            while not answer.done():
+                with contextlib.suppress(ConnectionError):  # the server answers and closes
+                    writer.write(b"1\r\na\r\n")
+                    await writer.drain()
+                await asyncio.sleep(0)
+        assert (await answer).startswith(b"HTTP/1.1 408")
+        writer.transport.abort()
+
+
+async def test_a_client_that_hangs_up_within_its_body_costs_one_line() -> None:
+    app = application()
+
+    @app.post("/json")
+    async def takes_json(body: dict[str, str]) -> dict[str, str]:
+        return body
+
+    for path in ("/echo", "/json"):  # read by the application, read by its framework
+        async with https(app) as server:
+            with LogWatch.on() as logs:
+                await hang_up(server.port, path, [services().der])
+                line = await logs.wait("http_request_abandoned")
+                await server.stop()
+        assert (line["log_level"], line["path"], line["received"]) == ("info", path, 1)
+        assert [each["event"] for each in logs.lines] == ["http_request_abandoned"]
+
+
+async def test_an_opcp_client_that_hangs_up_costs_one_line() -> None:
+    router = APIRouter()
+
+    @router.post("/oauth/token")
+    async def token(request: Request) -> Response:
+        return Response(await read_body(request))
+
+    async with https(opcp_app("test", router, random=bytes)) as server:
+        with LogWatch.on() as logs:
+            await hang_up(server.port, "/oauth/token", [services().der])
+            await logs.wait("http_request_abandoned")
+            await server.stop()
+    assert [line["event"] for line in logs.lines] == ["http_request_abandoned"]
+
+
+@pytest.mark.parametrize(
+    ("address", "network"),
+    [
+        ("192.0.2.7", "192.0.2.7"),
+        ("::ffff:192.0.2.7", "192.0.2.7"),
+        ("2001:db8:1:2:3:4:5:6", "2001:db8:1:2::/64"),
+        ("fe80::1%eth0", "fe80::/64"),
+        ("unknown", "unknown"),
+    ],
+)
+def test_what_a_client_is_counted_by(address: str, network: str) -> None:
+    assert client_network(address) == network
 
 
 async def test_headers_that_never_end_close_the_connection() -> None:

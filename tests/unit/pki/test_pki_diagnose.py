@@ -161,6 +161,7 @@ def test_keys_of_the_profiles(curve: Curve, strength: int) -> None:
             "explicit EC parameters",
         ),
     ],
+    ids=["RSA 1024", "RSA 2048", "P-384", "Ed25519", "DSA", "explicit parameters"],
 )
 def test_keys_of_no_profile(encoded: bytes, problem: str) -> None:
     report = key_report(encoded)

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
+import threading
 
 import pytest
 
 from plugpass.errors import ConfigurationError
 from plugpass.est.authorization import Identity
+from plugpass.roles.v2g_ca import accounts
 from plugpass.roles.v2g_ca.accounts import Account, Accounts
 from plugpass.roles.v2g_ca.rate import Rate, RateLimiter
 
@@ -25,6 +28,26 @@ async def test_the_right_password_gives_the_identity() -> None:
 )
 async def test_anything_else_gives_nobody(name: str, password: str) -> None:
     assert await ACCOUNTS.check(name, password) is None
+
+
+async def test_only_two_passwords_are_hashed_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    digest, lock = accounts._digest, threading.Lock()
+    running, seen = 0, list[int]()
+
+    def counted(password: str, salt: bytes) -> bytes:
+        nonlocal running
+        with lock:
+            running += 1
+            seen.append(running)
+        result = digest(password, salt)
+        with lock:
+            running -= 1
+        return result
+
+    monkeypatch.setattr(accounts, "_digest", counted)
+    own = Accounts([ACCOUNT])
+    assert await asyncio.gather(*(own.check("csms", "guess") for _ in range(6))) == [None] * 6
+    assert max(seen) <= 2
 
 
 def test_neither_password_nor_hash_is_shown() -> None:

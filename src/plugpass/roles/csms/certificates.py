@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable
+from collections import deque
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from fractions import Fraction
 
 import structlog
 
@@ -65,12 +65,26 @@ class RenewalFailed(PeerError):
     """A station did not get or did not take its new SECC leaf."""
 
 
+def past_two_thirds(item: ExpiringItem, now: datetime) -> bool:
+    """Whether `now` is in the last third of the item's life."""
+    return now - item.not_before >= (item.not_after - item.not_before) * 2 / 3
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RenewalRules:
     """When a leaf is due, and how long one renewal may take."""
 
-    due_at: Fraction = Fraction(2, 3)  #: of the lifetime; leaves past it are renewed when their station boots
+    #: Leaves that are due are renewed when their station boots. Whoever renews them between boots uses the same rule.
+    is_due: Callable[[ExpiringItem, datetime], bool] = past_two_thirds
     patience: float = 30.0  #: seconds from the trigger until the station has accepted the new leaf
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SigningAllowance:
+    """How many SignCertificate requests of one station are looked at: its enrolments are paid for by the operator."""
+
+    requests: int = 3  #: for each EVSE of the station, within the window
+    window: timedelta = timedelta(minutes=10)
 
 
 class StationCertificates:
@@ -86,6 +100,7 @@ class StationCertificates:
         *,
         clock: Clock,
         rules: RenewalRules,
+        allowance: SigningAllowance,
     ) -> None:
         self._registry = registry
         self._issuer = issuer
@@ -94,6 +109,8 @@ class StationCertificates:
         self._jobs = jobs
         self._clock = clock
         self._rules = rules
+        self._allowance = allowance
+        self._requests: dict[str, deque[datetime]] = {}
         self._issued: dict[str, dict[str, IssuedChain]] = {}
         self._waiting: dict[tuple[str, str], asyncio.Future[None]] = {}
 
@@ -140,13 +157,9 @@ class StationCertificates:
         held = {
             certificate.evse_id
             for certificate in await self._registry.certificates(record.identity)
-            if installed & _keys(*map(parse, certificate.chain[:2])) and now < self._due(certificate)
+            if installed & _keys(*map(parse, certificate.chain[:2])) and not self._rules.is_due(_item(certificate), now)
         }
         return tuple(number for number, evse_id in enumerate(record.evse_ids, start=1) if evse_id not in held)
-
-    def _due(self, certificate: StationCertificate) -> datetime:
-        lifetime = certificate.not_after - certificate.not_before
-        return certificate.not_before + timedelta(seconds=lifetime.total_seconds() * float(self._rules.due_at))
 
     async def _trigger(self, link: StationLink, number: int, evse_id: str) -> str:
         """Ask the station for a CSR; returns why it does not send one, "" where it will."""
@@ -160,14 +173,30 @@ class StationCertificates:
 
     # Signing ----------------------------------------------------------------------------------------------------
 
+    def _over_allowance(self, record: StationRecord | None, station: str) -> StatusInfo | None:
+        """Count a request of the station; why it is refused where it has sent too many."""
+        most = self._allowance.requests * max(1, len(record.evse_ids) if record else 0)
+        times, now = self._requests.setdefault(station, deque()), self._clock.now()
+        while times and abs(now - times[0]) >= self._allowance.window:
+            times.popleft()
+        if len(times) < most:
+            times.append(now)
+            return None
+        reason = f"more than {most} signing requests within {self._allowance.window}; wait"
+        # Not among the attempts: what a station repeats without end must not fill the registry.
+        log.warning("csms.signing_refused", station=station, cause=reason)
+        return StatusInfo(reason_code="TooManyRequests", additional_info=reason)
+
     async def _check(self, link: StationLink, request: SignCertificateRequest) -> tuple[Csr, str] | StatusInfo:
         """The CSR with the EVSE it is for, or why it is refused. Only SECC leaves are signed here."""
         use = request.certificate_type or CertificateSigningUse.CHARGING_STATION
+        record = await self._registry.station(link.identity)
+        if (refusal := self._over_allowance(record, link.identity)) is not None:
+            return refusal
         if request.certificate_type is not _V2G:
             reason = "this CSMS signs V2GCertificate only; name that certificateType"
             await self._note(link.identity, use, "", AttemptStatus.REFUSED, reason)
             return StatusInfo(reason_code="UnsupportedType", additional_info=reason)
-        record = await self._registry.station(link.identity)
         try:
             csr = parse_csr(request.csr)
             evse_id = evse_of_csr(csr, record)
@@ -239,18 +268,7 @@ class StationCertificates:
 
     async def items(self) -> tuple[ExpiringItem, ...]:
         """The SECC leaf in use at each EVSE."""
-        return tuple(
-            ExpiringItem(
-                item_id=f"secc:{certificate.station}:{certificate.evse_id}",
-                kind="secc",
-                subject=certificate.evse_id,
-                serial=certificate.serial,
-                not_before=certificate.not_before,
-                not_after=certificate.not_after,
-                labels={"station": certificate.station, "evse_id": certificate.evse_id},
-            )
-            for certificate in await self._registry.certificates()
-        )
+        return tuple(_item(certificate) for certificate in await self._registry.certificates())
 
     async def renew(self, item: ExpiringItem) -> None:
         """Trigger the station and wait until it has accepted its new leaf.
@@ -321,6 +339,18 @@ def _leaf_for(issued: IssuedChain, csr: Csr) -> Certificate:
     if leaf.key.encoded != public_key_info(csr.public_key):
         raise PeerError("the CA answered with a certificate for another key")
     return leaf
+
+
+def _item(certificate: StationCertificate) -> ExpiringItem:
+    return ExpiringItem(
+        item_id=f"secc:{certificate.station}:{certificate.evse_id}",
+        kind="secc",
+        subject=certificate.evse_id,
+        serial=certificate.serial,
+        not_before=certificate.not_before,
+        not_after=certificate.not_after,
+        labels={"station": certificate.station, "evse_id": certificate.evse_id},
+    )
 
 
 def _parse_item(item: ExpiringItem) -> tuple[str, str]:

@@ -32,7 +32,7 @@ from plugpass.pki.policy import FIELD, Policy
 from plugpass.ports.charging import Authorizer, ContractProvider, ExpiringItem, RevocationSource
 from plugpass.ports.issuing import CertificateIssuer
 from plugpass.ports.stations import SecurityEvent, StationRegistry
-from plugpass.roles.csms.certificates import RenewalRules, StationCertificates
+from plugpass.roles.csms.certificates import RenewalRules, SigningAllowance, StationCertificates
 from plugpass.roles.csms.contracts import ContractAuthorization, ContractInstallation, OcspProxy
 from plugpass.roles.csms.issuers import KnownIssuers
 from plugpass.roles.csms.links import Jobs, Links, StationLink
@@ -56,6 +56,7 @@ class Settings:
     contract_policy: Policy = FIELD
     allowed_responders: tuple[str, ...] = ()  #: OCSP hosts beyond those that verified certificates name
     renewal: RenewalRules = field(default_factory=RenewalRules)
+    signing: SigningAllowance = field(default_factory=SigningAllowance)
 
 
 class Csms:
@@ -88,7 +89,14 @@ class Csms:
         issuers = KnownIssuers(allowed_responders=options.allowed_responders)
         verifier = ContractVerifier(statuses, issuers, policy=options.contract_policy)
         self._certificates = StationCertificates(
-            registry, issuer, trusted, self._links, self._jobs, clock=clock, rules=options.renewal
+            registry,
+            issuer,
+            trusted,
+            self._links,
+            self._jobs,
+            clock=clock,
+            rules=options.renewal,
+            allowance=options.signing,
         )
         self._installation = ContractInstallation(contracts, budget=options.installation_budget)
         self._authorization = ContractAuthorization(

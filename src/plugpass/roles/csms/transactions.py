@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+import math
 from typing import Final
 
 import structlog
@@ -66,7 +67,7 @@ class Transactions:
 
 
 def report_of(request: TransactionEventRequest, emaid: EMAID | None) -> TransactionReport:
-    """The event as a report. Raises CallRefused for numbers that no counter reaches."""
+    """The event as a report. Raises CallRefused for numbers that no counter or meter reaches."""
     evse = request.evse.id if request.evse else 0
     for name, number in (("seqNo", request.seq_no), ("evse.id", evse)):
         if not 0 <= number <= _MAX_NUMBER:
@@ -97,7 +98,10 @@ def _emaid(token: IdToken | None) -> EMAID | None:
 
 
 def _energy(values: list[SampledValue]) -> int | None:
-    """The newest reading of the import register, in Wh; the sum over phases is the one without a phase."""
+    """The newest reading of the import register, in Wh; the sum over phases is the one without a phase.
+
+    Raises CallRefused for a number that no meter shows.
+    """
     readings = [
         value for value in values if value.measurand is Measurand.ENERGY_ACTIVE_IMPORT_REGISTER and value.phase is None
     ]
@@ -109,8 +113,13 @@ def _energy(values: list[SampledValue]) -> int | None:
         log.warning("csms.meter_value_dropped", cause="the unit of the energy register is no watt-hour")
         return None
     scale = _WATT_HOURS[unit.unit] * 10.0**unit.multiplier if unit else 1.0
-    energy = round(last.value * scale)
-    return energy if abs(energy) <= _MAX_ENERGY_WH else None
+    energy = last.value * scale
+    # JSON's 1e999 is read as infinity, and so is the product of two large numbers.
+    if not math.isfinite(energy) or abs(energy) > _MAX_ENERGY_WH:
+        raise CallRefused(
+            "TransactionEvent: the energy register is out of range", wire=ErrorCode.PROPERTY_CONSTRAINT_VIOLATION
+        )
+    return round(energy)
 
 
 def _receipt(values: list[SampledValue]) -> bytes | None:

@@ -14,6 +14,7 @@ from plugpass.est.authorization import Identity
 # scrypt cost (RFC 7914 §2): 16 MiB and some 50 ms for each attempt.
 _COST, _BLOCK, _PARALLEL = 2**14, 8, 1
 _SALT = 16
+_AT_ONCE = 2  #: digests computed at the same time: strangers must not take all memory and all threads
 
 
 def _digest(password: str, salt: bytes) -> bytes:
@@ -45,12 +46,14 @@ class Accounts:
     def __init__(self, accounts: Iterable[Account]) -> None:
         self._by_name = {account.identity.name: account for account in accounts}
         # An unknown name costs as much time as a wrong password: names are not to be found out by timing.
+        self._hashing = asyncio.Semaphore(_AT_ONCE)
         self._nobody = Account(identity=Identity(name="-"), salt=bytes(_SALT), password_hash=bytes(32))
 
     async def check(self, name: str, password: str) -> Identity | None:
         """The identity of the account, or None where name or password is wrong; compares in constant time."""
         account = self._by_name.get(name, self._nobody)
-        digest = await asyncio.to_thread(_digest, password, account.salt)
+        async with self._hashing:
+            digest = await asyncio.to_thread(_digest, password, account.salt)
         matches = hmac.compare_digest(digest, account.password_hash)
         return account.identity if matches and account is not self._nobody else None
 

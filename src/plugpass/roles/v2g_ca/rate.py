@@ -1,4 +1,4 @@
-"""How often one requester may ask."""
+"""How often one requester may ask; and all requesters of one address together."""
 
 from __future__ import annotations
 

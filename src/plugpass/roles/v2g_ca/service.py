@@ -13,6 +13,7 @@ from plugpass.errors import LocalError, PeerError, Unavailable
 from plugpass.est import server as est
 from plugpass.est.authorization import Identity, authorise, certified_evse_id
 from plugpass.est.messages import EstRefusal, EstRequest, EstResponse, Label, Operation, refusal_response
+from plugpass.net.http_server import client_network
 from plugpass.pki.certificate import parse
 from plugpass.pki.profiles import SanPolicy
 from plugpass.ports.issuing import CertificateAuthority, CertificateRecord
@@ -52,7 +53,9 @@ class EstSettings:
     actor: str = "v2g-ca"  #: its name in the trace
     default_label: Label = Label.CPO  #: the CA of paths without a label
     san: SanPolicy = SanPolicy.COPY  #: switch S10; the authorities must be created with the same
-    rate: Rate = field(default_factory=Rate)
+    rate: Rate = field(default_factory=Rate)  #: of one account or certificate at one address
+    #: Of all requesters at one address together.
+    address_rate: Rate = field(default_factory=lambda: Rate(burst=240, per_minute=240.0))
 
 
 class EstService:
@@ -73,6 +76,7 @@ class EstService:
         self._trace = trace or NullTrace()
         self._settings = settings or EstSettings()
         self._limiter = RateLimiter(self._settings.rate)
+        self._addresses = RateLimiter(self._settings.address_rate)
 
     async def handle(self, request: EstRequest, client: Client) -> EstResponse:
         """The answer to `request`, whatever it is. Refusals are logged with their cause, once."""
@@ -161,11 +165,13 @@ class EstService:
         return identity, record
 
     def _limit(self, client: Client, credentials: est.BasicCredentials | None) -> None:
-        # By address and claim, before any password is hashed: a stranger can exhaust neither us nor another's share.
+        # Before any password is hashed. By address, as names are free to invent; then by claim within it, so that one
+        # requester does not use up the share of its neighbours.
+        address, now = client_network(client.address), self._clock.monotonic()
         claim = credentials.name if credentials else ""
         if client.certificate is not None:
             claim = sha256(client.certificate).hexdigest()
-        wait = self._limiter.admit(f"{client.address} {claim}", self._clock.monotonic())
+        wait = self._addresses.admit(address, now) or self._limiter.admit(f"{address} {claim}", now)
         if wait is not None:
             raise EstRefusal(429, f"too many requests: wait {wait} s", headers={"retry-after": str(wait)})
 
