@@ -74,6 +74,10 @@ class CertificateLedger(Protocol):
         """Mark it revoked; False where it is unknown. Revoking twice keeps the first time and reason."""
         ...
 
+    async def revocations(self) -> int:
+        """How many certificates were ever revoked: a number that has not changed says that no record has."""
+        ...
+
     async def all(self) -> tuple[CertificateRecord, ...]:
         """Everything ever issued, oldest first."""
         ...

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Row, and_, insert, select, update
+from sqlalchemy import ColumnElement, Row, and_, func, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
 from plugpass.errors import LocalError
@@ -61,6 +61,12 @@ class SqlCertificateLedger:
         async with self._database.begin() as connection:
             await connection.execute(update(issued).where(same, issued.c.revoked_at.is_(None)).values(values))
             return (await connection.execute(select(issued.c.id).where(same))).first() is not None
+
+    async def revocations(self) -> int:
+        """How many certificates were ever revoked."""
+        query = select(func.count()).select_from(issued).where(issued.c.revoked_at.is_not(None))
+        async with self._database.begin() as connection:
+            return int((await connection.execute(query)).scalar_one())
 
     async def all(self) -> tuple[CertificateRecord, ...]:
         """Everything ever issued, oldest first."""

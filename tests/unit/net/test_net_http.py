@@ -320,17 +320,18 @@ async def test_a_body_that_never_comes_is_408() -> None:
 
 async def test_a_body_that_drips_has_one_deadline() -> None:
     async with plain(limits=Limits(body_timeout=0.05)) as server:
-        reader, writer = await asyncio.open_connection("127.0.0.1", server.port)
-        writer.write(b"POST /echo HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n")
-        answer = asyncio.create_task(reader.readline())
-        async with asyncio.timeout(5):
-            while not answer.done():
-                with contextlib.suppress(ConnectionError):  # the server answers and closes
-                    writer.write(b"1\r\na\r\n")
-                    await writer.drain()
-                await asyncio.sleep(0)
-        assert (await answer).startswith(b"HTTP/1.1 408")
-        writer.transport.abort()
+        with LogWatch.on() as logs:
+            _, writer = await asyncio.open_connection("127.0.0.1", server.port)
+            writer.write(b"POST /echo HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n")
+            refused = asyncio.create_task(logs.wait("http_request_refused"))
+            async with asyncio.timeout(5):
+                while not refused.done():
+                    with contextlib.suppress(ConnectionError):  # the server answers and closes, in whatever we write
+                        writer.write(b"1\r\na\r\n")
+                        await writer.drain()
+                    await asyncio.sleep(0)
+            assert (await refused)["status"] == 408
+            writer.transport.abort()
 
 
 async def test_a_client_that_hangs_up_within_its_body_costs_one_line() -> None:

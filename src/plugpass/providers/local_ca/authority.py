@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from datetime import timedelta
+from functools import partial
 from hashlib import sha256
 from typing import Final
 
@@ -23,13 +24,26 @@ from plugpass.pki.issue import ProfileViolation, RandomBytes
 from plugpass.pki.keys import generate, public_key_info
 from plugpass.pki.names import subject
 from plugpass.pki.ocsp import RevocationReason
-from plugpass.pki.profiles import Cell, CertificateRole, Profile, SanPolicy, Switches, profiles_iso2
+from plugpass.pki.profiles import Cell, CertificateRole, Generation, Profile, SanPolicy, Switches, profiles
+from plugpass.ports.audit import AuditLog, Ceremony, NullAudit
 from plugpass.ports.issuing import CertificateLedger, CertificateRecord, IssuedChain
 from plugpass.ports.keys import KeyStore
-from plugpass.providers.local_ca.hierarchy import NewKey, Operator, open_hierarchy
-from plugpass.providers.local_ca.plan import ISSUING_CA, PLANS, Hierarchy, lineage
-from plugpass.providers.local_ca.registrar import IssuingCa, Order, Registrar
-from plugpass.providers.local_ca.responder import RESPONSE_VALIDITY, OcspResponder
+from plugpass.providers.local_ca.chains import ChainToRoot, chains_of
+from plugpass.providers.local_ca.hierarchy import NewKey, NewSigner, Operator, open_hierarchy, retired_cas
+from plugpass.providers.local_ca.lists import CRL_VALIDITY, revoked_by, sign_crl
+from plugpass.providers.local_ca.plan import (
+    AUTHORITY_ROLES,
+    ISSUING_CA,
+    CaPlan,
+    Hierarchy,
+    lineage,
+    plans_of,
+)
+from plugpass.providers.local_ca.realm import RealmKeyStore
+from plugpass.providers.local_ca.registrar import PERSONAL_ROLES, IssuingCa, Order, Registrar
+from plugpass.providers.local_ca.renewal import Renewal, Rollover
+from plugpass.providers.local_ca.responder import RECHECK, RESPONSE_VALIDITY, OcspResponder
+from plugpass.providers.local_ca.status import Responders
 
 log = structlog.get_logger(__name__)
 
@@ -54,26 +68,37 @@ class LocalCertificateAuthority:
         hierarchy: Hierarchy,
         cas: Mapping[CertificateRole, IssuingCa],
         *,
+        generation: Generation,
+        plans: tuple[CaPlan, ...],
         operator: Operator,
+        keys: KeyStore,
         registrar: Registrar,
-        responder: OcspResponder,
+        responders: Responders,
+        renewal: Renewal,
         ledger: CertificateLedger,
+        audit: AuditLog,
         clock: Clock,
         san: SanPolicy,
         admit: Admission,
         same_request_window: timedelta,
     ) -> None:
         self.hierarchy = hierarchy
+        self.generation = generation
+        self._renewal = renewal
         self._cas = cas
+        self._plans = plans
         self._operator = operator
+        self._keys = keys
         self._registrar = registrar
-        self._responder = responder
+        self._responders = responders
         self._ledger = ledger
+        self._audit = audit
         self._clock = clock
         self._san = san
         self._admit = admit
         self._window = same_request_window
         self._issuing = asyncio.Lock()
+        self._changing = asyncio.Lock()
 
     @classmethod
     async def open(
@@ -85,46 +110,70 @@ class LocalCertificateAuthority:
         clock: Clock,
         random: RandomBytes,
         ocsp_base_url: str,
+        crl_base_url: str | None = None,
+        generation: Generation = Generation.ISO2,
         operator: Operator | None = None,
         switches: Switches | None = None,
         lives: Mapping[CertificateRole, timedelta] | None = None,
         admit: Admission = admit_all,
         same_request_window: timedelta = SAME_REQUEST_WINDOW,
         response_validity: timedelta = RESPONSE_VALIDITY,
-        new_key: NewKey = generate,
+        new_key: NewKey | None = None,
+        new_ca_key: NewSigner | None = None,
+        audit: AuditLog | None = None,
     ) -> LocalCertificateAuthority:
         """The hierarchy of the key store, or a new one.
 
         `ocsp_base_url` is where `/ocsp/...` of this authority is served; it is written into every certificate and
-        must not change afterwards. `lives` overrides the profiles' validity periods by role. `admit` may refuse a request (raise PeerError) before it is signed. Raises
+        must not change afterwards; `crl_base_url` likewise for `/crl/...`, None for certificates without a
+        distribution point. `lives` overrides the profiles' validity periods by role. `admit` may refuse a request
+        (raise PeerError) before it is signed. `new_key` makes all keys (default: of the generation's first curve),
+        `new_ca_key` those of CAs by their name in the key store, for instance in a token. Raises
         ConfigurationError where the stored hierarchy has another OCSP address.
         """
-        who, chosen = operator or Operator(), switches or Switches()
+        who, chosen, log_book = operator or Operator(), switches or Switches(), audit or NullAudit()
+        plans = plans_of(hierarchy, generation, tiers=chosen.sub_ca_tiers)
+        table = _with_lives(profiles(generation, chosen), lives or {})
+        make = new_key or partial(generate, table[plans[0].role].preferred_curve)
+        make_ca_key: NewSigner = new_ca_key or (lambda _: make())
         registrar = Registrar(
             ledger=ledger,
             clock=clock,
             random=random,
-            profiles=_with_lives(profiles_iso2(chosen), lives or {}),
+            profiles=table,
             ocsp_base_url=ocsp_base_url,
+            crl_base_url=crl_base_url,
         )
-        cas = await open_hierarchy(PLANS[hierarchy], operator=who, keys=keys, registrar=registrar, new_key=new_key)
-        responder = OcspResponder(
-            cas,
-            operator=who,
-            keys=keys,
-            ledger=ledger,
-            registrar=registrar,
-            clock=clock,
-            validity=response_validity,
-            new_key=new_key,
+        cas = await open_hierarchy(
+            plans, operator=who, keys=keys, registrar=registrar, new_ca_key=make_ca_key, audit=log_book
         )
+        renewal = Renewal(plans, cas, operator=who, keys=keys, registrar=registrar, audit=log_book, new_key=make_ca_key)
+
+        def responder(of: Mapping[CertificateRole, IssuingCa], realm: str) -> OcspResponder:
+            return OcspResponder(
+                of,
+                operator=who,
+                keys=RealmKeyStore(keys, realm) if realm else keys,
+                ledger=ledger,
+                registrar=registrar,
+                clock=clock,
+                validity=response_validity,
+                recheck=RECHECK,
+                new_key=make,
+            )
+
         return cls(
             hierarchy,
             cas,
+            generation=generation,
+            plans=plans,
             operator=who,
+            keys=keys,
             registrar=registrar,
-            responder=responder,
+            responders=Responders(cas, await retired_cas(keys, cas), responder),
+            renewal=renewal,
             ledger=ledger,
+            audit=log_book,
             clock=clock,
             san=chosen.san,
             admit=admit,
@@ -134,12 +183,17 @@ class LocalCertificateAuthority:
     @property
     def root(self) -> bytes:
         """The root certificate, DER."""
-        return self._cas[PLANS[self.hierarchy][0].role].credential.chain[0]
+        return self._cas[self._plans[0].role].credential.chain[0]
 
     @property
     def sub_cas(self) -> tuple[bytes, ...]:
         """All CA certificates below the root, DER."""
         return tuple(ca.credential.chain[0] for ca in self._cas.values() if ca.credential.chain[0] != self.root)
+
+    @property
+    def leaf_roles(self) -> tuple[CertificateRole, ...]:
+        """What this authority issues."""
+        return tuple(role for role, ca in ISSUING_CA.items() if ca in self._cas)
 
     @property
     def certificates(self) -> Mapping[CertificateRole, bytes]:
@@ -175,7 +229,7 @@ class LocalCertificateAuthority:
     async def ca_certificates(self, role: CertificateRole) -> tuple[bytes, ...]:
         """The CA certificates above `role`, DER: issuing CA first, root last."""
         issuing = self._issuing_ca(role).role
-        return tuple(self._cas[each].credential.chain[0] for each in lineage(PLANS[self.hierarchy], issuing))
+        return tuple(self._cas[each].credential.chain[0] for each in lineage(self._plans, issuing))
 
     async def record_of(self, certificate: bytes) -> CertificateRecord | None:
         """The record of the DER `certificate` where this authority signed it; None for every other certificate."""
@@ -183,7 +237,7 @@ class LocalCertificateAuthority:
             parsed = parse(certificate)
         except MalformedDer:
             return None
-        for ca in self._cas.values():
+        for ca in await self.cas():
             if ca.certificate.subject.key == parsed.issuer.key:
                 record = await self._ledger.find(ca.key_id, parsed.serial)
                 if record is not None and record.certificate == certificate:
@@ -202,13 +256,74 @@ class LocalCertificateAuthority:
         record = await self.record_of(certificate)
         if record is None:
             return False
+        details = {"role": record.role.value, "serial": f"{record.serial:x}", "reason": reason}
+        await self._audit.append(Ceremony.REVOKED, _audit_name(record), details)
         await self._ledger.revoke(record.issuer_key_id, record.serial, self._clock.now(), reason)
+        self._responders.forget(record.issuer_key_id, record.serial)
         log.info("ca.revoked", role=record.role.value, serial=f"{record.serial:x}", reason=reason)
         return True
 
     async def respond_ocsp(self, request: bytes) -> bytes:
         """The signed DER OCSPResponse for every CA of the hierarchy; a bad request gets OCSP's own error response."""
-        return await self._responder.respond(request)
+        return await self._responders.respond(request)
+
+    # lists and alternatives --------------------------------------------------------------------------------------
+
+    async def cas(self) -> tuple[IssuingCa, ...]:
+        """Every CA with its own key: those in use, root first, then those that were replaced."""
+        return (*self._cas.values(), *await retired_cas(self._keys, self._cas))
+
+    async def crl(self, ca: CertificateRole | IssuingCa, *, validity: timedelta = CRL_VALIDITY) -> bytes:
+        """A fresh DER CRL, complete, with all that was revoked under the key of the CA in use, or of one of `cas`.
+
+        Raises LocalError where the hierarchy has no such CA, or it may not sign CRLs.
+        """
+        issuer = ca if isinstance(ca, IssuingCa) else self._ca(ca)
+        entries = revoked_by(issuer, await self._ledger.all())
+        signed = sign_crl(issuer, entries, now=self._clock.now(), validity=validity)
+        details = {"role": issuer.role.value, "entries": str(len(entries)), "sha256": sha256(signed).hexdigest()}
+        await self._audit.append(Ceremony.CRL_SIGNED, str(issuer.certificate.subject), details)
+        return signed
+
+    async def chains(self, leaf: bytes) -> tuple[ChainToRoot, ...]:
+        """Every chain of the DER `leaf`, shortest first: after a roll-over there is one to each root."""
+        authorities = [record.certificate for record in await self._ledger.all() if record.role in AUTHORITY_ROLES]
+        return chains_of(leaf, authorities)
+
+    # ceremonies ----------------------------------------------------------------------------------------------------
+
+    async def renew_ca(self, role: CertificateRole, *, new_key: bool = False) -> bytes:
+        """A new certificate for the CA `role`, DER: for its key, or for a new one (Sub-CAs only).
+
+        Raises LocalError where there is no such CA, or where a root is to get a new key: roll it over instead.
+        """
+        async with self._changing:
+            certificate = await (self._renewal.rekey(role) if new_key else self._renewal.renew(role))
+            self._responders.retire(await retired_cas(self._keys, self._cas))
+            return certificate
+
+    async def cross_sign(self, other_root: bytes) -> bytes:
+        """This root's certificate for the name and key of another root, DER. Raises LocalError."""
+        async with self._changing:
+            return await self._renewal.cross_sign(other_root)
+
+    async def prepare_rollover(self) -> Rollover:
+        """A new root beside this one, cross-signed both ways; asking again gives the same. Raises LocalError."""
+        async with self._changing:
+            return await self._renewal.prepare_rollover()
+
+    async def activate_rollover(self) -> tuple[bytes, ...]:
+        """Issue below the prepared root from now on; the certificates that are new, DER. Raises LocalError."""
+        async with self._changing:
+            fresh = await self._renewal.activate_rollover()
+            self._responders.retire(await retired_cas(self._keys, self._cas))
+            return fresh
+
+    def _ca(self, role: CertificateRole) -> IssuingCa:
+        ca = self._cas.get(role)
+        if ca is None:
+            raise LocalError(f"the {self.hierarchy} authority has no CA {role}; it has {', '.join(self._cas)}")
+        return ca
 
     def _issuing_ca(self, role: CertificateRole) -> IssuingCa:
         ca = self._cas.get(ISSUING_CA.get(role, role))
@@ -244,10 +359,15 @@ class LocalCertificateAuthority:
             raise CsrRefused(f"the request cannot be granted: {error}") from error
 
 
+def _audit_name(record: CertificateRecord) -> str:
+    """Drivers and vehicles are told apart by the serial number, not by name."""
+    return record.role.value if record.role in PERSONAL_ROLES else record.subject
+
+
 def _with_lives(
-    profiles: Mapping[CertificateRole, Profile], lives: Mapping[CertificateRole, timedelta]
+    table: Mapping[CertificateRole, Profile], lives: Mapping[CertificateRole, timedelta]
 ) -> Mapping[CertificateRole, Profile]:
-    return {role: replace(profile, validity=lives.get(role, profile.validity)) for role, profile in profiles.items()}
+    return {role: replace(profile, validity=lives.get(role, profile.validity)) for role, profile in table.items()}
 
 
 def _digest(csr: Csr, role: CertificateRole, owner: str, evse_id: EVSEID | None, ca: IssuingCa) -> str:
