@@ -77,7 +77,9 @@ class SqlAuditLog:
         head = rows[-1].digest if rows else GENESIS
         problem = _first_problem(rows)
         if not problem and expected_head and expected_head.lower() not in (GENESIS, *(row.digest for row in rows)):
-            problem = f"no entry has the noted digest {expected_head.lower()}: entries at the end were cut off or replaced"
+            problem = (
+                f"no entry has the noted digest {expected_head.lower()}: entries at the end were cut off or replaced"
+            )
         return AuditReport(entries=len(rows), head=head, problem=problem)
 
     async def _rows(self) -> Sequence[Row[Any]]:
@@ -124,7 +126,7 @@ def _first_problem(rows: Sequence[Row[Any]]) -> str:
             return f"entry {place} is missing"
         if row.previous != previous:
             return f"entry {place} does not follow the entry before it"
-        if row.digest != _digest(row._mapping):
+        if row.digest != _digest(dict(row._mapping)):
             return f"entry {place} ({row.action} {row.subject}) was changed after it was written"
         previous = row.digest
     return ""
