@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import json
 import os
@@ -10,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from plugpass.cli.options import Level, LogLevel, PassphraseFile, run_async
+from plugpass.cli.options import Level, LogLevel, PassphraseFile
 
 if TYPE_CHECKING:
     from plugpass.roles.station import Station
@@ -87,7 +88,7 @@ def station(
             await run_station(settings, clock=clock, random=os.urandom, revocation=source, on_ready=ready)
 
     with contextlib.suppress(KeyboardInterrupt):
-        run_async(serve())
+        asyncio.run(serve())
 
 
 def vehicle(
@@ -150,7 +151,8 @@ def vehicle(
         staple=StapleRule(staple),
         patience=patience,
     )
-    result = run_async(run_vehicle(settings, clock=SystemClock(), random=os.urandom))
+    # Not uvloop: it loses the scope id of link-local addresses, and connecting to them fails with EINVAL.
+    result = asyncio.run(run_vehicle(settings, clock=SystemClock(), random=os.urandom))
     _show(result, as_json=as_json)
     if not result.ok:
         raise typer.Exit(1)

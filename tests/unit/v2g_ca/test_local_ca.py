@@ -136,3 +136,12 @@ async def test_other_hierarchies_do_not_issue_stations() -> None:
         with pytest.raises(PeerError, match="does not issue secc") as refusal:
             await oem.issue(station_csr(generate()), ROLE.SECC_LEAF)
         assert refusal.value.wire == "404"
+
+
+async def test_wishes_for_key_usage_are_honoured_within_the_profile_where_switched() -> None:
+    usage = (KeyUsage.KEY_CERT_SIGN, KeyUsage.KEY_AGREEMENT)
+    csr = create_csr(generate(), common_name="DE*PLU*E1", organization="Test", key_usage=usage)
+    async with stores() as memory:
+        v2g = await authority(memory, LabClock(), switches=Switches(csr_key_usage=True))
+        leaf = parse((await v2g.issue(csr, ROLE.SECC_LEAF)).leaf)
+    assert leaf.extensions.key_usage == {KeyUsage.DIGITAL_SIGNATURE, KeyUsage.KEY_AGREEMENT}

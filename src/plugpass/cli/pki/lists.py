@@ -35,7 +35,7 @@ async def sign_lists(
     """Sign and write the lists of all CAs of these authorities that may sign some, or of those in the role `ca`."""
     written = []
     for plan in plans:
-        for issuer in await (await workspace.authority(plan)).cas():
+        for issuer in (await workspace.authority(plan)).cas:
             if issuer.role.value == ca or (not ca and may_sign_lists(issuer)):
                 written.append(await _sign(workspace, plan, issuer, validity))
     return tuple(written)
@@ -43,7 +43,7 @@ async def sign_lists(
 
 async def sign_list_of(workspace: Workspace, plan: AuthorityPlan, issuer_key_id: str) -> None:
     """Sign the list of one CA key anew, where that CA may sign lists."""
-    for issuer in await (await workspace.authority(plan)).cas():
+    for issuer in (await workspace.authority(plan)).cas:
         if issuer.key_id == issuer_key_id and may_sign_lists(issuer):
             await _sign(workspace, plan, issuer, WEEK)
 
@@ -54,7 +54,7 @@ async def fetch_list(workspace: Workspace, name: str) -> bytes | None:
     if (kept := _still_young(path, workspace.clock.now())) is not None:
         return kept
     for plan in workspace.plan.authorities:
-        for issuer in await (await workspace.authority(plan)).cas():
+        for issuer in (await workspace.authority(plan)).cas:
             if issuer.crl_name == name and may_sign_lists(issuer):
                 return (await _sign(workspace, plan, issuer, WEEK)).path.read_bytes()
     return None

@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-import asyncio
 import os
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
 from contextlib import asynccontextmanager
 from datetime import timedelta
 from functools import partial
 from pathlib import Path
 from types import MappingProxyType
-from typing import Final, TypeVar
+from typing import Any, Final, TypeVar
 
 import msgspec
 from sqlalchemy.exc import SQLAlchemyError
 
+from plugpass.cli.options import run_async
 from plugpass.cli.pki.secrets import once, workspace_passphrase
 from plugpass.errors import ConfigurationError, LocalError
 from plugpass.net.clock import SystemClock
@@ -192,13 +192,9 @@ def _cause(error: Exception) -> str:
     return str(getattr(error, "orig", None) or getattr(error, "strerror", None) or error).splitlines()[0]
 
 
-def run(work: Awaitable[ResultT]) -> ResultT:
+def run(work: Coroutine[Any, Any, ResultT]) -> ResultT:
     """Do asynchronous work from a command."""
-
-    async def main() -> ResultT:
-        return await work
-
-    return asyncio.run(main())
+    return run_async(work)
 
 
 def leaf_key_name(role: CertificateRole, common_name: str) -> str:

@@ -18,13 +18,13 @@ from plugpass.est.authorization import certified_evse_id
 from plugpass.ids import EVSEID
 from plugpass.pki import oids
 from plugpass.pki.certificate import parse
-from plugpass.pki.csr import Csr, CsrRefused, parse_csr
+from plugpass.pki.csr import Csr, CsrRefused, key_usage_for, parse_csr
 from plugpass.pki.der import MalformedDer
 from plugpass.pki.issue import ProfileViolation, RandomBytes
 from plugpass.pki.keys import generate, public_key_info
 from plugpass.pki.names import subject
 from plugpass.pki.ocsp import RevocationReason
-from plugpass.pki.profiles import Cell, CertificateRole, Generation, Profile, SanPolicy, Switches, profiles
+from plugpass.pki.profiles import Cell, CertificateRole, Generation, Profile, Switches, profiles
 from plugpass.ports.audit import AuditLog, Ceremony, NullAudit
 from plugpass.ports.issuing import CertificateLedger, CertificateRecord, IssuedChain
 from plugpass.ports.keys import KeyStore
@@ -39,10 +39,9 @@ from plugpass.providers.local_ca.plan import (
     lineage,
     plans_of,
 )
-from plugpass.providers.local_ca.realm import RealmKeyStore
 from plugpass.providers.local_ca.registrar import PERSONAL_ROLES, IssuingCa, Order, Registrar
 from plugpass.providers.local_ca.renewal import Renewal, Rollover
-from plugpass.providers.local_ca.responder import RECHECK, RESPONSE_VALIDITY, OcspResponder
+from plugpass.providers.local_ca.responder import RESPONSE_VALIDITY
 from plugpass.providers.local_ca.status import Responders
 
 log = structlog.get_logger(__name__)
@@ -73,12 +72,13 @@ class LocalCertificateAuthority:
         operator: Operator,
         keys: KeyStore,
         registrar: Registrar,
+        retired: tuple[IssuingCa, ...],
         responders: Responders,
         renewal: Renewal,
         ledger: CertificateLedger,
         audit: AuditLog,
         clock: Clock,
-        san: SanPolicy,
+        switches: Switches,
         admit: Admission,
         same_request_window: timedelta,
     ) -> None:
@@ -90,11 +90,12 @@ class LocalCertificateAuthority:
         self._operator = operator
         self._keys = keys
         self._registrar = registrar
+        self._retired = retired
         self._responders = responders
         self._ledger = ledger
         self._audit = audit
         self._clock = clock
-        self._san = san
+        self._switches = switches
         self._admit = admit
         self._window = same_request_window
         self._issuing = asyncio.Lock()
@@ -149,19 +150,18 @@ class LocalCertificateAuthority:
         )
         renewal = Renewal(plans, cas, operator=who, keys=keys, registrar=registrar, audit=log_book, new_key=make_ca_key)
 
-        def responder(of: Mapping[CertificateRole, IssuingCa], realm: str) -> OcspResponder:
-            return OcspResponder(
-                of,
-                operator=who,
-                keys=RealmKeyStore(keys, realm) if realm else keys,
-                ledger=ledger,
-                registrar=registrar,
-                clock=clock,
-                validity=response_validity,
-                recheck=RECHECK,
-                new_key=make,
-            )
-
+        retired = await retired_cas(keys, cas)
+        responders = Responders(
+            cas,
+            retired,
+            operator=who,
+            keys=keys,
+            ledger=ledger,
+            registrar=registrar,
+            clock=clock,
+            validity=response_validity,
+            new_key=make,
+        )
         return cls(
             hierarchy,
             cas,
@@ -170,12 +170,13 @@ class LocalCertificateAuthority:
             operator=who,
             keys=keys,
             registrar=registrar,
-            responders=Responders(cas, await retired_cas(keys, cas), responder),
+            retired=retired,
+            responders=responders,
             renewal=renewal,
             ledger=ledger,
             audit=log_book,
             clock=clock,
-            san=chosen.san,
+            switches=chosen,
             admit=admit,
             same_request_window=same_request_window,
         )
@@ -219,7 +220,7 @@ class LocalCertificateAuthority:
         """
         ca = self._issuing_ca(role)
         request = parse_csr(csr, curves=self._registrar.profile(role).curves)
-        evse_id = certified_evse_id(request, role, self._san)
+        evse_id = certified_evse_id(request, role, self._switches.san)
         self._admit(request, role, owner)
         digest = _digest(request, role, owner, evse_id, ca)
         async with self._issuing:  # two identical requests at once get one certificate
@@ -237,7 +238,7 @@ class LocalCertificateAuthority:
             parsed = parse(certificate)
         except MalformedDer:
             return None
-        for ca in await self.cas():
+        for ca in self.cas:
             if ca.certificate.subject.key == parsed.issuer.key:
                 record = await self._ledger.find(ca.key_id, parsed.serial)
                 if record is not None and record.certificate == certificate:
@@ -269,9 +270,10 @@ class LocalCertificateAuthority:
 
     # lists and alternatives --------------------------------------------------------------------------------------
 
-    async def cas(self) -> tuple[IssuingCa, ...]:
+    @property
+    def cas(self) -> tuple[IssuingCa, ...]:
         """Every CA with its own key: those in use, root first, then those that were replaced."""
-        return (*self._cas.values(), *await retired_cas(self._keys, self._cas))
+        return (*self._cas.values(), *self._retired)
 
     async def crl(self, ca: CertificateRole | IssuingCa, *, validity: timedelta = CRL_VALIDITY) -> bytes:
         """A fresh DER CRL, complete, with all that was revoked under the key of the CA in use, or of one of `cas`.
@@ -299,7 +301,7 @@ class LocalCertificateAuthority:
         """
         async with self._changing:
             certificate = await (self._renewal.rekey(role) if new_key else self._renewal.renew(role))
-            self._responders.retire(await retired_cas(self._keys, self._cas))
+            await self._look_for_retired()
             return certificate
 
     async def cross_sign(self, other_root: bytes) -> bytes:
@@ -316,8 +318,12 @@ class LocalCertificateAuthority:
         """Issue below the prepared root from now on; the certificates that are new, DER. Raises LocalError."""
         async with self._changing:
             fresh = await self._renewal.activate_rollover()
-            self._responders.retire(await retired_cas(self._keys, self._cas))
+            await self._look_for_retired()
             return fresh
+
+    async def _look_for_retired(self) -> None:
+        self._retired = await retired_cas(self._keys, self._cas)
+        self._responders.retire(self._retired)
 
     def _ca(self, role: CertificateRole) -> IssuingCa:
         ca = self._cas.get(role)
@@ -352,6 +358,7 @@ class LocalCertificateAuthority:
                 public_key=csr.public_key,
                 owner=owner,
                 evse_id=evse_id,
+                key_usage=key_usage_for(csr, profile, honour=self._switches.csr_key_usage),  # S12
                 request_digest=digest,
             )
             return await self._registrar.sign(order, ca)

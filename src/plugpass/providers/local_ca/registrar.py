@@ -16,7 +16,7 @@ from plugpass.ids import EVSEID
 from plugpass.pki.certificate import Certificate, parse
 from plugpass.pki.issue import RandomBytes, cross_certify, issue, new_serial, self_signed
 from plugpass.pki.keys import PublicKey, Signer
-from plugpass.pki.profiles import Cell, CertificateRole, Profile
+from plugpass.pki.profiles import Cell, CertificateRole, KeyUsage, Profile
 from plugpass.ports.issuing import CertificateLedger, CertificateRecord
 from plugpass.ports.keys import Credential
 
@@ -60,6 +60,7 @@ class Order:
     owner: str = ""
     evse_id: EVSEID | None = None
     validity: timedelta | None = None
+    key_usage: frozenset[KeyUsage] | None = None  #: None: what the profile issues
     request_digest: str = ""
 
 
@@ -122,6 +123,7 @@ class Registrar:
             ocsp_url=self.ocsp_url(issuer.role) if offered and _may(profile.authority_information_access) else None,
             crl_url=self.crl_url(issuer) if offered and _may(profile.crl_distribution_points) else None,
             evse_id=order.evse_id,
+            key_usage=order.key_usage,
         )
         der = certificate.public_bytes(Encoding.DER)
         await self._file(der, issuer, order.role, now=now, owner=order.owner, request_digest=order.request_digest)
