@@ -299,7 +299,7 @@ class Scenario:
         return next((record.emaid for record in records if record.state is ContractState.ACTIVE), None)
 
     async def _is_due(self, inventory: Inventory) -> bool:
-        return any(self._policy.due_at(item) <= self._clock.now() for item in await inventory.items())
+        return any(self._policy.is_due(item, self._clock.now()) for item in await inventory.items())
 
     async def _renewed(self) -> None:
         """Let the parties notice by themselves what is due, and finish with it."""

@@ -39,6 +39,10 @@ class RenewalPolicy:
         lead = life * (fraction + self.spread * _offset(item.item_id))
         return item.not_before + lead
 
+    def is_due(self, item: ExpiringItem, now: datetime) -> bool:
+        """Whether `item` is to be renewed at `now`."""
+        return now >= self.due_at(item)
+
     def urgency(self, item: ExpiringItem, now: datetime) -> Urgency:
         """How `item` stands at `now`."""
         life = item.not_after - item.not_before
@@ -46,7 +50,7 @@ class RenewalPolicy:
             return Urgency.EXPIRED
         if now >= item.not_before + life * self.urgent_fraction:
             return Urgency.URGENT
-        return Urgency.DUE if now >= self.due_at(item) else Urgency.FINE
+        return Urgency.DUE if self.is_due(item, now) else Urgency.FINE
 
     def retry_at(self, item: ExpiringItem, failures: int, now: datetime) -> datetime:
         """When to try again after `failures` attempts in a row (at least 1): doubling, capped, spread per identity."""

@@ -96,7 +96,7 @@ async def start_csms(
         revocation=await revocation_source(ground, "csms"),
         roots=OpcpRootPool(session),
         clock=ground.clock,
-        settings=CsmsSettings(renewal=RenewalRules(is_due=lambda item, now: now >= RENEWAL.due_at(item))),
+        settings=CsmsSettings(renewal=RenewalRules(is_due=RENEWAL.is_due)),
     )
     services = await ground.service_pki()
     root = await services.root()
